@@ -76,8 +76,8 @@ SOURCES := launcher,builder,remuda/images
 # simulation's seeds happen to reach is chance, and takes minutes: it does not count.
 NAMES_IT := decide|worlds|judging|images import|images\.(canary|moves|references|revoking)
 # What decides has one of these names, at the root or in its noun's folder.
-BUILDER := actions capturing commanding decide due failing fresh lifecycle moving numbering outcome placing \
-	policy proving retire same starting sweep view
+BUILDER := actions capturing commanding decide due failing fresh lifecycle moving numbering offline \
+	outcome placing policy proving retire same starting sweep view
 LAUNCHER := actions address addressing admitting allocate bids binding birth blame budget \
 	capturing counting deadlines decide demand demand_pass dying end lifecycle make_room orders \
 	outdated overdue overtaking patience periodic probing progress proof publishing scale_down \

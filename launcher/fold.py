@@ -50,7 +50,7 @@ class Fold:
         try:
             if isinstance(change, Put) and change.closed:
                 self.aside.closed(change.path)
-                self._closed(parent, name)
+                self._closed(parent, name, change)
                 return
             if take_fact(self.world, change):
                 return
@@ -61,7 +61,7 @@ class Fold:
             self.aside.unforeseen(change.path)
             self.world.agenda.everything = True
 
-    def _closed(self, parent: str, name: str) -> None:
+    def _closed(self, parent: str, name: str, change: Put) -> None:
         """Know no more of a record than that it is there: nothing is done to it, nor waited for."""
         if parent == paths.REQUESTS:
             self.requests.unread(RequestId(name))
@@ -69,6 +69,8 @@ class Fold:
         elif parent.startswith(paths.IMAGES):
             # Nothing new boots by what we cannot read.
             take_image(self.world, Gone(path=f"{parent}/{name}"))
+        elif change.path == paths.plain_tally(self.world.policy.provider):
+            self.world.images.take_plain(change)
         elif parent == paths.launches(self.world.policy.provider):
             self.nodes.launch_closed(NodeId(name))
         elif parent == paths.NODES:

@@ -148,9 +148,11 @@ class Client:
         if owner is not None:
             raise NotOursError(request_id, owner, self._context.requestor)
 
-    def report(self, node: LeasedNode, *, ok: bool, why: str = "") -> None:
+    def report(
+        self, node: LeasedNode, *, ok: bool, why: str = "", fetched_bytes: int | None = None
+    ) -> None:
         """Say how the work on a node of ours went; see :meth:`LeasedNode.report`."""
-        node.report(ok=ok, why=why)
+        node.report(ok=ok, why=why, fetched_bytes=fetched_bytes)
 
     def capture(
         self, node: LeasedNode, image: str, *, wait: bool = True, timeout_s: float | None = None

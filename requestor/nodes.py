@@ -155,7 +155,7 @@ class LeasedNode:
             hold_node(self._context, self._taken, reason=reason, owner=owner, seconds=seconds)
             self.mark(LeaseState.HELD)
 
-    def report(self, *, ok: bool, why: str = "") -> None:
+    def report(self, *, ok: bool, why: str = "", fetched_bytes: int | None = None) -> None:
         """Say how the work on it went, before it is given back or held.
 
         Operators see by it which labels, providers and images jobs fail on. The first word that a
@@ -164,6 +164,9 @@ class LeasedNode:
         Args:
             ok: Whether it went well, as far as the machine may have to do with it.
             why: For people; cut to one line of 300 characters.
+            fetched_bytes: What the machine received over its network meanwhile, if you know: what
+                its /proc/net/dev says afterwards, less what it said before. By it operators see
+                what an image saves.
 
         Raises:
             NodesLostError: If it went with the session.
@@ -172,7 +175,12 @@ class LeasedNode:
         """
         with self._writing:
             self.check()
-            said = job_report(ok=ok, why=redact_text(why), at_s=self._context.clock.now_s())
+            said = job_report(
+                ok=ok,
+                why=redact_text(why),
+                at_s=self._context.clock.now_s(),
+                fetched_bytes=fetched_bytes,
+            )
             self._taken = report_node(self._context, self._taken, said)
 
     def capture(self, image: str, *, wait: bool = True, timeout_s: float | None = None) -> str:

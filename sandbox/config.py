@@ -279,6 +279,8 @@ class Config(Timing):
     Attributes:
         address_range: An IPv4 network within 127.0.0.0/8, or ``auto``: the first free one of
             127.77.0.0/16, 127.78.0.0/16 ….
+        own_network: Each namespace machine has a network of its own, with an address out of
+            198.18.0.0/15; no floating IP works then, and no machine is mute or a black hole.
         ssh_port: 0: 22 where it can be bound, else 2222.
         ssh_user: The ordinary user in a namespace machine, besides root.
         banner: Machines of kind none accept connections and send an SSH banner.
@@ -307,6 +309,7 @@ class Config(Timing):
     machines: MachineKind = MachineKind.AUTO
     system: System = System.HOST
     address_range: Annotated[Text, AfterValidator(_range)] = "auto"
+    own_network: Flag = False
     ssh_port: Annotated[int, whole(0, 65535)] = 0
     ssh_user: Text = "debian"
     banner: Flag = False

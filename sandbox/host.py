@@ -20,6 +20,7 @@ from sandbox.machines.base import MachineError, Machines
 from sandbox.machines.kernel import mount_tmpfs
 from sandbox.machines.namespace import NamespaceMachines
 from sandbox.machines.none import NoMachines
+from sandbox.machines.ownnet import why_no_network
 from sandbox.machines.plain import PlainMachines
 from sandbox.machines.system import why_no_minimal
 from sandbox.network.addresses import RangeClaim
@@ -70,9 +71,14 @@ def open_host(config: Config, state: Path | None) -> Host:
     """
     with contextlib.ExitStack() as undo:
         kind = choose_kind(config.machines)
-        claim = RangeClaim.take(config.address_range)
+        check_network(config, kind)
+        own_network = config.own_network
+        claim = RangeClaim.take(config.address_range, own_network=own_network)
         undo.callback(claim.release)
-        port = choose_port(config.ssh_port, claim.network)
+        gateway = str(claim.network.network_address + 1) if own_network else None
+        port = config.ssh_port or _USUAL_PORT
+        if not own_network:
+            port = choose_port(config.ssh_port, claim.network)
         folder = _folder(kind, undo)
         images = _image_folder(folder, state, undo)
         machines: Machines
@@ -80,7 +86,7 @@ def open_host(config: Config, state: Path | None) -> Host:
         match kind:
             case MachineKind.NAMESPACE:
                 system = choose_system(config.system)
-                machines = _namespaces(folder / "machines", port, system)
+                machines = _namespaces(folder / "machines", port, system, gateway)
             case MachineKind.PLAIN:
                 machines = PlainMachines(folder / "machines", port)
             case _:
@@ -96,9 +102,23 @@ def open_host(config: Config, state: Path | None) -> Host:
         )
 
 
-def _namespaces(folder: Path, port: int, system: System) -> NamespaceMachines:
+def check_network(config: Config, kind: MachineKind) -> None:
+    """Do nothing if machines can have the network that they are to have.
+
+    Raises:
+        HostUnfitError: If they are to have one of their own, and cannot.
+    """
+    if not config.own_network:
+        return
+    why = why_no_network() if kind is MachineKind.NAMESPACE else f"machines of kind {kind} do not"
+    if why:
+        raise HostUnfitError(f"machines cannot have a network of their own here: {why}")
+
+
+def _namespaces(folder: Path, port: int, system: System, gateway: str | None) -> NamespaceMachines:
     try:
-        return NamespaceMachines(folder, port, minimal=system is System.MINIMAL)
+        minimal = system is System.MINIMAL
+        return NamespaceMachines(folder, port, minimal=minimal, gateway=gateway)
     except MachineError as exc:
         raise HostUnfitError(f"machines of system {system} do not work here: {exc}") from exc
 

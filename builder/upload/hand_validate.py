@@ -1,7 +1,7 @@
 """The hand of a trial: an upload is booted where it is to run, looked at, and judged."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from builder.build.hand_quiet import Quieting
@@ -16,6 +16,7 @@ from builder.machine.hand_evidence import tell_console
 from builder.machine.held import HeldMachine
 from builder.quiet.identity import read_flat_identity
 from builder.quiet.scripts import Traces, clone_script
+from builder.upload import offline as without_network
 from builder.upload import outcome as upload_outcome
 from builder.upload.events import TrialEnded
 from remuda.cloud.api import GoneError
@@ -134,23 +135,43 @@ class _Trying(InPhases):
     def _try(self) -> None:
         self._begin("image")
         self._look_at_image()
-        checks = self._checks(self._made_on())
-        for again in range(_HOSTS_TRIED_MAX):
+        checks, offline = self._checks(self._made_on()), self.task.recipe.offline_checks
+        first = _Candidate(
+            phase="candidate", checks=checks, whose=lambda proof: _whose(proof, checks[0].name)
+        )
+        proof, boot_s = self._on_a_machine(first)
+        times = TrialTimes(boot_s=boot_s, checks=tuple(_check_times(proof)))
+        if offline:
+            # Another machine: what ran on the first may have fetched what is to be there.
+            second = _Candidate(
+                phase="offline",
+                said="offline: ",
+                checks=without_network.offline_scripts(offline),
+                whose=lambda proof: without_network.whose(proof, len(offline)),
+            )
+            proof, _ = self._on_a_machine(second)
+            times = replace(times, offline=without_network.check_times(proof))
+            say(self.log, f"offline: {times.offline_said}")
+        self.times = times
+
+    def _on_a_machine(self, candidate: "_Candidate") -> tuple[Proof, float | None]:
+        """Borrow a machine and prove it; return the proof, and how long the machine booted."""
+        left = _HOSTS_TRIED_MAX
+        while True:
+            left -= 1
             self.host = None
             self._begin("machine")
             with self.hand.machines.borrowed(self._wanted(), self.waiting, self.log) as machine:
                 self.host = machine.host
-                last = again + 1 == _HOSTS_TRIED_MAX
-                if not last and self.host is not None and self.host in self.task.avoid:
+                if left and self.host is not None and self.host in self.task.avoid:
                     say(self.log, "it is on a host where it has failed: another one is asked for")
                     continue
-                self._begin("candidate")
+                self._begin(candidate.phase)
                 try:
-                    self._prove(machine, checks)
+                    return self._prove(machine, candidate), machine.boot_s
                 except blame.MishapError:
                     tell_console(self.task.cloud, machine.server, self.log)
                     raise
-            return
 
     def _wanted(self) -> MachineWanted:
         return self.task.machine(
@@ -205,8 +226,8 @@ class _Trying(InPhases):
         except GoneError:
             raise blame.fail("image", Blame.MACHINE, "the cloud has lost the image") from None
 
-    def _prove(self, machine: HeldMachine, checks: tuple[Script, ...]) -> None:
-        clock = self.hand.clock
+    def _prove(self, machine: HeldMachine, candidate: "_Candidate") -> Proof:
+        clock, checks = self.hand.clock, candidate.checks
         order = ProofSpec(login=machine.login, checks=checks, on_step=self._tell)
         again_s = clock.monotonic_s() + PROVE_AGAIN_S
         ends_s = again_s + _MARGIN_S + sum(one.timeout_s for one in checks)
@@ -217,14 +238,14 @@ class _Trying(InPhases):
                 order, stopped=self.waiting.stopped, deadline_s=ends_s
             ).or_earlier(proof)
             if proof.ok:
-                self.times = TrialTimes(boot_s=machine.boot_s, checks=tuple(_check_times(proof)))
-                return
+                return proof
             self.waiting.check()
             if not proof.too_early or clock.monotonic_s() >= again_s:
                 break
             self.waiting.pause(_AGAIN_S)
         machine.check()
-        raise blame.fail(_failed(proof), _whose(proof, checks[0].name), proof.why)
+        said = f"{candidate.said}{proof.why}"
+        raise blame.fail(_failed(proof), candidate.whose(proof), said)
 
     def _tell(self, taken: StepTaken) -> None:
         self.log.step(taken.name)
@@ -232,6 +253,22 @@ class _Trying(InPhases):
             self.log.write(taken.output.encode(errors="replace"))
         if not taken.ok:
             say(self.log, f"failed: {visible(taken.why)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Candidate:
+    """What is looked for on one machine.
+
+    Attributes:
+        phase: What the log calls it.
+        said: What goes before why it failed.
+        whose: Whose failure a proof is; each of them counts against the image.
+    """
+
+    phase: str
+    said: str = ""
+    checks: tuple[Script, ...]
+    whose: Callable[[Proof], Blame]
 
 
 def _check_times(proof: Proof) -> Iterator[tuple[str, float]]:
@@ -243,7 +280,7 @@ def _failed(proof: Proof) -> str:
 
 
 def _whose(proof: Proof, clone_check: str) -> Blame:
-    """Return whose failure a proof is; each of them counts against the image."""
+    """Return whose failure the proof of a first candidate is."""
     failed = next((one for one in proof.steps if not one.ok), None)
     if failed is None or failed.step is not ProofStep.CHECK or failed.broken or proof.too_early:
         return Blame.MACHINE

@@ -16,7 +16,7 @@ from remuda.model.ids import NodeId
 from remuda.model.image import BuildId, UploadId, number_of
 from remuda.model.launch import Launch
 from remuda.model.pointer import Pointer
-from remuda.model.tally import Tally, decode_tally
+from remuda.model.tally import PLAIN, Tally, decode_tally
 from remuda.model.upload import ENDED, WHOLE, Upload, UploadState
 from remuda.store import paths
 from remuda.store.api import Dirty, Gone, Put, Stored
@@ -47,7 +47,8 @@ class Images:
 
     Attributes:
         pointers: Of this provider, by image.
-        tallies: What is counted here, by image; one that cannot be read is begun anew.
+        tallies: What is counted here, by image, and what is counted of none; one that cannot be
+            read is begun anew.
         closed: Images whose tally we may not read, so that nothing is counted of them.
         uploads: In all places: which one is ours, the pointers and requests say.
         captures: The build that is made of a job's machine, by its node and what was asked.
@@ -109,6 +110,15 @@ class Images:
         _put(self.pointers, image, lambda: kinds.POINTERS.read(key, stored))
         return image
 
+    def take_plain(self, change: Put | Dirty | Gone) -> None:
+        """Take in a change of what is counted of machines that boot no image of ours.
+
+        Raises:
+            CorruptRecordError: If it cannot be read: it is begun anew.
+        """
+        if not isinstance(change, Dirty):
+            self._tally(PLAIN, change, change.stored if isinstance(change, Put) else None)
+
     def _tally(self, image: str, change: Put | Gone, stored: Stored[bytes] | None) -> None:
         """Keep what is counted; nothing that is decided here follows from it."""
         (self.closed.add if isinstance(change, Put) and stored is None else self.closed.discard)(
@@ -129,7 +139,7 @@ class Images:
         Raises:
             KeyError: If nothing can be counted: without a pointer, or if we may not read it.
         """
-        if image not in self.pointers or image in self.closed:
+        if (image != PLAIN and image not in self.pointers) or image in self.closed:
             raise KeyError(image)
         return self.tallies.get(image)
 

@@ -116,12 +116,14 @@ class Sampled:
     Attributes:
         ok: Whether it went well.
         report: What its user reported, if that is what is counted.
+        fetched: Bytes that the machine fetched meanwhile, if it is known.
     """
 
     node: NodeId
     sample: Sample
     ok: bool
     report: JobReport | None = None
+    fetched: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +131,8 @@ class Count:
     """Count launches, and what users reported of their work: each once, by its owner.
 
     Attributes:
-        image: The image of ours of whose builds they are, or None: each is of no build of ours.
+        image: The image of ours of whose builds they are; PLAIN: of none, and what they fetched is
+            known; None: each is of no build of ours.
         samples: At least one, each of another node.
     """
 

@@ -17,7 +17,7 @@ from remuda.model.imageask import labelled_image
 from remuda.model.jobreport import report_of
 from remuda.model.launch import Launch, Step
 from remuda.model.node import NodeState
-from remuda.model.tally import Sample
+from remuda.model.tally import PLAIN, Sample
 from remuda.runtime.now import Now
 
 #: Failures that may be the image's doing: the machine ran, and was not what it has to be.
@@ -36,7 +36,7 @@ def waits_to_be_counted(world: World, view: NodeView, launch: Launch, now: Now, 
     found = _due(world, view, launch)
     if found is None:
         return False
-    image = _image(launch)
+    image = _counted_under(launch, found)
     if image is not None and tallying(image) in world.busy:
         plan.look_again("node", view.id, now.mono_s + COUNT_AGAIN_S)
     else:
@@ -63,17 +63,32 @@ def _image(launch: Launch) -> str | None:
     return launch.image_build.rpartition("/")[0]
 
 
+def _counted_under(launch: Launch, found: Sampled) -> str | None:
+    """Return under which image something is counted; None: nowhere but in metrics."""
+    plain = launch.image_build is None and labelled_image(launch.label) is None
+    return PLAIN if plain and found.fetched is not None else _image(launch)
+
+
 def _due(world: World, view: NodeView, launch: Launch) -> Sampled | None:
     """Return what of a node is known by now, and not counted."""
     if launch.step not in _COUNTED_FROM:
         return None
     report = None if view.node is None else report_of(view.node)
     if report is not None and launch.reported is None:
-        return Sampled(node=view.id, sample=Sample.JOB, ok=report.ok, report=report)
-    if launch.image_build is None or launch.counted is not None or _image(launch) is None:
+        return Sampled(
+            node=view.id,
+            sample=Sample.JOB,
+            ok=report.ok,
+            report=report,
+            fetched=report.fetched_bytes,
+        )
+    untold = launch.image_build is None and launch.setup_fetched is None
+    if untold or launch.counted is not None or labelled_image(launch.label) is not None:
         return None  # as of most nodes
     ok = None if _promised(view) else _went_well(world, launch)
-    return None if ok is None else Sampled(node=view.id, sample=Sample.LAUNCH, ok=ok)
+    if ok is None:
+        return None
+    return Sampled(node=view.id, sample=Sample.LAUNCH, ok=ok, fetched=launch.setup_fetched)
 
 
 def _promised(view: NodeView) -> bool:

@@ -35,8 +35,10 @@ from launcher.writer import Writer
 from remuda.frame.work import Answers, ByKind, Written
 from remuda.metrics.results import Result
 from remuda.metrics.sink import Metrics
+from remuda.model.fetched import During
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.launch import Step
+from remuda.model.tally import Sample
 from remuda.runtime.log import Log
 from remuda.runtime.now import Now
 from remuda.ssh.api import Proof
@@ -215,8 +217,19 @@ class NodeResults:
             view = self.written(one.node, event, now)
             if view is not None:
                 view.patience.tries = 0
+                self._tell_fetched(view, one)
                 self._tell_report(view, one)
                 self.world.touch_node(view)
+
+    def _tell_fetched(self, view: NodeView, counted: Sampled) -> None:
+        if view.launch is None or counted.fetched is None:
+            return
+        launch = view.launch
+        image = (launch.image_build or "").rpartition("/")[0]
+        during = During.SETUP if counted.sample is Sample.LAUNCH else During.JOB
+        self.metrics.observe_fetched(
+            self.world.policy.provider, launch.label, image, during, counted.fetched
+        )
 
     def _tell_report(self, view: NodeView, counted: Sampled) -> None:
         if view.launch is None or counted.report is None:

@@ -56,7 +56,13 @@ def proven(view: NodeView, node: Node, *, now_s: float) -> Stepped:
     """Return the records of a proven node; *node* is what its users read, but for its state."""
     assert view.launch is not None  # noqa: S101 - only known launches become ready
     given = None if view.address.floating_ip is None else view.address.floating_ip.id
-    launch = view.launch.after(StepEvent.PROVEN, floating_ip=given, address=address(view))
+    last = view.proof.last
+    launch = view.launch.after(
+        StepEvent.PROVEN,
+        floating_ip=given,
+        address=address(view),
+        setup_fetched=None if last is None else last.setup_fetched,
+    )
     return Stepped(launch=launch, node=node.after(NodeEvent.PROVEN, now_s=now_s))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from launcher.node import steps
-from launcher.node.actions import Count
+from launcher.node.actions import Count, Sampled
 from launcher.node.birth import NewNode
 from launcher.node.view import NodeView
 from launcher.world import World
@@ -18,7 +18,7 @@ from remuda.model.imageask import proves
 from remuda.model.jobreport import Source, word_of
 from remuda.model.launch import Launch
 from remuda.model.node import Node, NodeEvent
-from remuda.model.tally import Sample, Tally, encode_tally
+from remuda.model.tally import PLAIN, PLAIN_BUILD, Sample, Tally, encode_tally
 from remuda.store import paths
 from remuda.store.api import Check, Create, Delete, Op, Set
 from remuda.store.locks import prove_unlocked_ops
@@ -98,7 +98,7 @@ def count(world: World, action: Count) -> list[Op]:
     Who tells of failures alone is counted apart, in metrics: no share can be made of that.
     """
     ops: list[Op] = []
-    counted: list[tuple[Launch, Sample, bool]] = []
+    counted: list[tuple[Launch, Sampled]] = []
     for one in action.samples:
         view = world.nodes.views[one.node]
         assert view.launch is not None  # noqa: S101 - judged only with a launch record
@@ -109,11 +109,11 @@ def count(world: World, action: Count) -> list[Op]:
         )
         ops += advance(world, view, after)
         if one.report is None or one.report.source is Source.REQUESTOR:
-            counted.append((view.launch, one.sample, one.ok))
+            counted.append((view.launch, one))
     return ops if action.image is None else [*ops, *_tally(world, action.image, counted)]
 
 
-def _tally(world: World, image: str, counted: Sequence[tuple[Launch, Sample, bool]]) -> list[Op]:
+def _tally(world: World, image: str, counted: Sequence[tuple[Launch, Sampled]]) -> list[Op]:
     """Return what counts launches of an image; nothing if there is nowhere to count them.
 
     It names the version that is known: whoever else counts at the same moment makes it fail.
@@ -124,16 +124,24 @@ def _tally(world: World, image: str, counted: Sequence[tuple[Launch, Sample, boo
         return []
     before = Tally(image=image, provider=world.policy.provider) if stored is None else stored.value
     after = before
-    for launch, sample, ok in counted:
-        upload_id = upload_of(launch)
-        if upload_id is not None:
-            after = after.counted(upload_id.build.number, sample, launch.label, ok=ok)
+    for launch, one in counted:
+        number = _number(image, launch)
+        if number is not None:
+            after = after.counted(number, one.sample, launch.label, ok=one.ok, fetched=one.fetched)
     if after == before:
         return []
     if stored is None:
-        path = paths.tally(image, world.policy.provider)
+        provider = world.policy.provider
+        path = paths.plain_tally(provider) if image == PLAIN else paths.tally(image, provider)
         return [Create(path=path, data=encode_tally(after))]
     return [Set(path=stored.path, data=encode_tally(after), version=stored.version)]
+
+
+def _number(image: str, launch: Launch) -> int | None:
+    if image == PLAIN:
+        return PLAIN_BUILD
+    upload_id = upload_of(launch)
+    return None if upload_id is None else upload_id.build.number
 
 
 def condemn(

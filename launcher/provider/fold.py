@@ -16,7 +16,7 @@ def take_fact(world: World, change: Put | Dirty | Gone) -> bool:
     """Take in a change if it is one of these; return whether it was.
 
     Raises:
-        CorruptRecordError: If a permission cannot be read: there is none then.
+        CorruptRecordError: If a permission cannot be read, or what is counted: there is none then.
     """
     stored = change.stored if isinstance(change, Put) else None
     unread = isinstance(change, Dirty)
@@ -29,6 +29,8 @@ def take_fact(world: World, change: Put | Dirty | Gone) -> bool:
     elif change.path == paths.sweep_permit(world.policy.provider):
         if not unread:
             _take_permit(world, stored)
+    elif change.path == paths.plain_tally(world.policy.provider):
+        world.images.take_plain(change)
     else:
         return False
     return True

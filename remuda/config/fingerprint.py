@@ -1,11 +1,10 @@
 """What an image is made from, as one hash: equal hashes, equal inputs. Pure.
 
 In it are the base, and all steps in order with the contents of their scripts and files, or the
-command with what it reads; the
-variables and which secrets (not where they are found, nor their values); both kinds of checks, as
-a build that never passed them is not of this recipe. Not in it is what changes when and where an
-image is made, and how long that may take: schedule, providers, flavor, limits, retries, names of
-steps.
+command with what it reads; the variables and which secrets (not where they are found, nor their
+values); all kinds of checks, as a build that never passed them is not of this recipe. Not in it is
+what changes when and where an image is made, and how long that may take: schedule, providers,
+flavor, limits, retries, names of steps.
 """
 
 import hashlib
@@ -69,6 +68,8 @@ def fingerprint(recipe: ImageRecipe, provider: str, trees: Trees) -> str:
         "checks-before": [_check(check) for check in recipe.checks_before],
         "checks": [_check(check) for check in recipe.checks],
     }
+    if recipe.offline_checks:  # of most there are none, and their hash stays what it was
+        document["offline-checks"] = [_check(check) for check in recipe.offline_checks]
     return _hash(document)
 
 

@@ -13,6 +13,7 @@ from remuda.config.images import CanaryFrom, ImageDefaults, RecipeFrom
 from remuda.config.imageuse import check_image_uses
 from remuda.config.misspellings import misspelled
 from remuda.config.name_guesses import nearest
+from remuda.config.offlinecheck import check_offline
 from remuda.config.raw import entries, mapping, seconds, share
 from remuda.config.recipes import WrittenRecipes
 from remuda.config.report import Report
@@ -39,6 +40,7 @@ def check_images(data: object, report: Report) -> None:
     _check_canaries(written, report)
     _check_secrets(written, report)
     _check_environments(written, report)
+    check_offline(written, report)
     check_image_uses(data, written, report)
 
 

@@ -254,8 +254,8 @@ class ProviderRecipe(Section):
 class ImageDefaults(Section):
     """What holds for all images, unless a recipe says otherwise.
 
-    `steps`, `checks-before` and `checks` come before those of a recipe; `environment` and
-    `secrets` are joined with its own, name by name; all else a recipe replaces, null included.
+    `steps` and all kinds of checks come before those of a recipe; `environment` and `secrets`
+    are joined with its own, name by name; all else a recipe replaces, null included.
     Of `providers` a recipe's own list counts; what a recipe says of one of them goes before what
     it says for all, and both before what is said here, of that provider or for all.
     """
@@ -296,6 +296,12 @@ class ImageDefaults(Section):
         default=(),
         description="On a machine that booted from the snapshot, in each provider; also those of "
         "image-defaults.",
+    )
+    offline: bool = Field(
+        default=False, description="Also boot it without a network, and run offline-checks there."
+    )
+    offline_checks: tuple[CheckFrom, ...] = Field(
+        default=(), description="What must pass there; also those of image-defaults."
     )
     schedule: ScheduleFrom | None = Field(
         default=None, description="When it is made anew; null: when somebody asks for it."

@@ -56,7 +56,9 @@ class ImageRecipe:
 
     Attributes:
         makings: By provider; at least one.
-        steps: In order, those of the defaults first; so are both kinds of checks.
+        steps: In order, those of the defaults first; so are all kinds of checks.
+        offline_checks: What must pass on a machine without a network; none unless it is to be
+            tried there.
         freshness_s: Older than this the current build is an alarm; None: never.
         inventory_ignore: Patterns of files that tell no build from another.
         secrets: Where the builder finds them, by the name that steps know.
@@ -73,6 +75,7 @@ class ImageRecipe:
     steps: tuple[BuildStep, ...] = ()
     checks_before: tuple[CheckFrom, ...] = ()
     checks: tuple[CheckFrom, ...] = ()
+    offline_checks: tuple[CheckFrom, ...] = ()
     schedule: ScheduleFrom | None = None
     rollout_window: RolloutWindow | None = None
     canary: CanaryFrom | None = None
@@ -271,6 +274,7 @@ def _joined(
         steps=(*common, *image.steps) if filled else (),
         checks_before=before if image.command is None else (),
         checks=(*defaults.checks, *image.checks),
+        offline_checks=(*defaults.offline_checks, *image.offline_checks) if one("offline") else (),
         schedule=one("schedule") if image.capture is None else None,
         rollout_window=one("rollout_window"),
         canary=one("canary"),

@@ -1,62 +1,20 @@
 """Every metric, declared once: the sinks, docs/metrics.md, alerts and tests all read this table.
 
-Units are the base units of Prometheus: seconds, and plain counts. statsd has no labels, so a
+Units are the base units of Prometheus: seconds, bytes, and plain counts. statsd has no labels, so a
 metric may have several statsd names, each with some labels in it; timings go out in milliseconds
 together with a counter of the same name, as Nodepool's dashboards expect.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
-
-class MetricKind(StrEnum):
-    """What may be done with a metric."""
-
-    COUNTER = "counter"  # only grows; ``add``
-    GAUGE = "gauge"  # a whole family is replaced at once; ``replace``
-    HISTOGRAM = "histogram"  # durations; ``observe``
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatsdName:
-    """A statsd name (without the prefix) with label names in braces.
-
-    Attributes:
-        only: ``(label, value)``: sent only for samples with this label value.
-    """
-
-    template: str
-    only: tuple[str, str] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metric:
-    """One metric.
-
-    Attributes:
-        help: One sentence for people.
-        labels: Prometheus labels, in order.
-        hints: Further values that only statsd names use; they may be absent.
-        buckets: Upper bounds in seconds, for histograms.
-        absent_is_zero: For gauges: a sample that is no longer reported goes to zero (a count);
-            else it is withdrawn (a limit: zero would mean *closed*).
-    """
-
-    name: str
-    kind: MetricKind
-    help: str
-    labels: tuple[str, ...] = ()
-    hints: tuple[str, ...] = ()
-    buckets: tuple[float, ...] = ()
-    absent_is_zero: bool = True
-    statsd: tuple[StatsdName, ...] = ()
-
+from remuda.metrics.metric import Metric, MetricKind, StatsdName
 
 #: From a transaction on a quiet ensemble to a stall that somebody must look at.
 _FAST_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 #: Cloud APIs answer in tenths of seconds on a good day and run into a minute's time-out on a bad.
 _CALL_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+#: From nothing but a connection of ours to a whole distribution.
+_BYTES: Final = tuple(float(4**power * 1024) for power in range(2, 13))
 #: Boots: half a minute is fast, ten minutes common, an hour hopeless.
 _LAUNCH_S: Final = (1, 2, 5, 10, 20, 30, 60, 90, 120, 180, 300, 450, 600, 900, 1800, 3600)
 #: Requests: milliseconds from a warm pool, hours in a full cloud.
@@ -205,6 +163,13 @@ JOB_REPORTS: Final = Metric(
     help="How work on nodes went (ok, failed), and who told it (zuul tells of failures alone).",
     labels=("provider", "label", "image", "result", "source"),
     statsd=(StatsdName(template="report.{provider}.{label}.{result}"),),
+)
+FETCHED_BYTES: Final = Metric(
+    name="remuda_fetched_bytes",
+    kind=MetricKind.HISTOGRAM,
+    help="Bytes that machines fetched during their setup, or a job, as they say; image may be ''.",
+    labels=("provider", "label", "image", "during"),
+    buckets=_BYTES,
 )
 CLOUD_CALL_SECONDS: Final = Metric(
     name="remuda_cloud_call_seconds",
@@ -374,6 +339,7 @@ METRICS: Final = (
     ADDRESSABLE_REQUESTS,
     DECLINED,
     JOB_REPORTS,
+    FETCHED_BYTES,
     CLOUD_CALL_SECONDS,
     LEAKED,
     LOST_WRITES,

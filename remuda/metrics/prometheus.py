@@ -12,7 +12,8 @@ from prometheus_client import (
     generate_latest,
 )
 
-from remuda.metrics.names import METRICS, Metric, MetricKind
+from remuda.metrics.metric import Metric, MetricKind
+from remuda.metrics.names import METRICS
 from remuda.metrics.sink import Family, MetricLabels
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"

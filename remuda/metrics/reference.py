@@ -3,7 +3,8 @@
 import sys
 from typing import Final
 
-from remuda.metrics.names import METRICS, Metric, MetricKind
+from remuda.metrics.metric import Metric, MetricKind
+from remuda.metrics.names import METRICS
 from remuda.metrics.results import Result
 
 _HEAD: Final = """\

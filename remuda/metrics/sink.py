@@ -9,7 +9,8 @@ from typing import Protocol
 
 from remuda import __version__
 from remuda.metrics import names
-from remuda.metrics.names import Metric
+from remuda.metrics.metric import Metric
+from remuda.model.fetched import During
 from remuda.model.jobreport import JobReport
 from remuda.model.node import NodeState
 from remuda.model.request import RequestState
@@ -211,6 +212,21 @@ class Metrics:
             "source": str(report.source),
         }
         self._add(names.JOB_REPORTS, 1, labels)
+
+    def observe_fetched(
+        self, provider: str, label: str, image: str, during: During, fetched: int
+    ) -> None:
+        """A machine has fetched so many bytes while it was set up, or during a job.
+
+        Args:
+            provider: Whose node.
+            label: What was asked for.
+            image: The image of ours that it boots, or empty.
+            during: When.
+            fetched: Bytes, as the machine says.
+        """
+        labels = {"provider": provider, "label": label, "image": image, "during": str(during)}
+        self._observe(names.FETCHED_BYTES, fetched, labels)
 
     def count_leaked(self, provider: str, kind: str, amount: int = 1) -> None:
         """Things that nobody owns were deleted: ``instances``, ``floatingips``, ``ports``."""

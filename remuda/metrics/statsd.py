@@ -13,7 +13,7 @@ from typing import Final
 from statsd import StatsClient
 
 from remuda import logs
-from remuda.metrics.names import Metric
+from remuda.metrics.metric import Metric
 from remuda.metrics.sink import Family, MetricLabels
 from remuda.runtime.clock import Clock, SystemClock
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
+from remuda.model.fetched import believed
 from remuda.model.fields import SECONDS_MAX, one_line
 from remuda.model.node import Node, NodeState
 
@@ -39,17 +40,26 @@ class JobReport:
         at_s: When it was said, seconds since the epoch; 0: nobody knows.
         source: Who tells: a user of our requestor, or what Zuul does with the node. Zuul tells of
             failures alone, so that no share can be made of its words.
+        fetched_bytes: What the machine received over its network while the work ran, as whoever
+            reports says; None: nobody knows.
     """
 
     ok: bool
     why: str = ""
     at_s: float = 0.0
     source: Source = Source.REQUESTOR
+    fetched_bytes: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return it with the stable keys of docs/cli.md."""
         at_s = self.at_s or None
-        return {"ok": self.ok, "why": self.why, "at_s": at_s, "source": str(self.source)}
+        return {
+            "ok": self.ok,
+            "why": self.why,
+            "at_s": at_s,
+            "source": str(self.source),
+            "fetched_bytes": self.fetched_bytes,
+        }
 
     @property
     def word(self) -> str:
@@ -62,14 +72,22 @@ def word_of(*, ok: bool) -> str:
     return "ok" if ok else "failed"
 
 
-def job_report(*, ok: bool, why: str, at_s: float) -> JobReport:
-    """Return a report whose reason is one bounded line."""
-    return JobReport(ok=ok, why=one_line(why, WHY_CHARS_MAX), at_s=round(at_s, 3))
+def job_report(*, ok: bool, why: str, at_s: float, fetched_bytes: object = None) -> JobReport:
+    """Return a report whose reason is one bounded line; bytes that nobody can believe are none."""
+    return JobReport(
+        ok=ok,
+        why=one_line(why, WHY_CHARS_MAX),
+        at_s=round(at_s, 3),
+        fetched_bytes=believed(fetched_bytes),
+    )
 
 
 def report_fields(report: JobReport) -> dict[str, Any]:
     """Return what is set in the record of the node."""
-    return {REPORT_KEY: {"ok": report.ok, "why": report.why, "at_s": report.at_s}}
+    doc: dict[str, Any] = {"ok": report.ok, "why": report.why, "at_s": report.at_s}
+    if report.fetched_bytes is not None:
+        doc["fetched_bytes"] = report.fetched_bytes
+    return {REPORT_KEY: doc}
 
 
 def report_of(node: Node) -> JobReport | None:
@@ -93,7 +111,12 @@ def _read(doc: Mapping[str, Any]) -> JobReport | None:
     ok, why, at_s = doc.get("ok"), doc.get("why"), doc.get("at_s")
     if not isinstance(ok, bool):
         return None
-    return job_report(ok=ok, why=why if isinstance(why, str) else "", at_s=_seconds(at_s))
+    return job_report(
+        ok=ok,
+        why=why if isinstance(why, str) else "",
+        at_s=_seconds(at_s),
+        fetched_bytes=doc.get("fetched_bytes"),
+    )
 
 
 def _seconds(value: object) -> float:

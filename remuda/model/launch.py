@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from remuda.model import codec
 from remuda.model.capture import Capture, capture_doc, read_capture
+from remuda.model.fetched import believed
 from remuda.model.fields import KEY_CHARS_MAX, Fields
 from remuda.model.guest import Guest, guest_doc, read_guest
 from remuda.model.ids import NodeId, ReplicaId, RequestId, ServerId
@@ -92,6 +93,8 @@ class Launch:
         counted: Whether it was counted as a launch that went well (ok), or did not (failed), of the
             build of ours that it boots.
         reported: What its user reported of the work on it, once we have counted that: ok or failed.
+        setup_fetched: Bytes that the machine received while its setup script ran, as it says;
+            written when it is ready. None: it has none, or nobody knows.
         capture: What we have made of its user's last ask for an image of the machine, or None.
         guest: Whom we have let onto the running machine, or were to.
     """
@@ -125,6 +128,7 @@ class Launch:
     failed: str | None = None
     counted: str | None = None
     reported: str | None = None
+    setup_fetched: int | None = None
     capture: Capture | None = None
     guest: Guest | None = None
 
@@ -213,6 +217,7 @@ def decode(node_id: NodeId, raw: bytes) -> Launch:
         failed=fields.prose("failed"),
         counted=fields.maybe_text("counted"),
         reported=fields.maybe_text("reported"),
+        setup_fetched=believed(fields.maybe_count("setup_fetched")),
         capture=read_capture(fields, "capture"),
         guest=read_guest(fields, "guest"),
     )

@@ -11,10 +11,15 @@ from enum import StrEnum
 from typing import Any, Final
 
 from remuda.model import codec
+from remuda.model.fetched import During, Fetches, fetches_doc, read_fetches
 from remuda.model.fields import Fields
 from remuda.model.image import short_number
 
 SCHEMA: Final = 1
+#: The name, and the number of the only build, under which is counted what machines fetch that boot
+#: no image of ours, in ``/remuda/providers/<provider>/fetched``: with what to compare an image.
+PLAIN: Final = ""
+PLAIN_BUILD: Final = 1
 #: Builds that are counted in one record, the newest; and labels of each.
 BUILDS_MAX: Final = 32
 LABELS_MAX: Final = 200
@@ -61,14 +66,25 @@ def together(some: Iterable[Counts]) -> Counts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildTally:
-    """What is counted of one build, by label."""
+    """What is counted of one build, by label.
+
+    Attributes:
+        fetched_setups: What machines fetched while they were set up, as they say.
+        fetched_jobs: The same of the work on them, as far as that was reported.
+    """
 
     launches: Mapping[str, Counts] = field(default_factory=dict)
     jobs: Mapping[str, Counts] = field(default_factory=dict)
+    fetched_setups: Mapping[str, Fetches] = field(default_factory=dict)
+    fetched_jobs: Mapping[str, Fetches] = field(default_factory=dict)
 
     def of(self, sample: Sample) -> Mapping[str, Counts]:
         """Return the counts of one kind."""
         return self.launches if sample is Sample.LAUNCH else self.jobs
+
+    def fetched(self, during: During) -> Mapping[str, Fetches]:
+        """Return what was fetched, by label."""
+        return self.fetched_setups if during is During.SETUP else self.fetched_jobs
 
     def since(self, then: "BuildTally") -> "BuildTally":
         """Return what came after *then*, label by label."""
@@ -80,15 +96,31 @@ class BuildTally:
         """Return the counts of one kind, of all labels together."""
         return together(self.of(sample).values())
 
-    def plus(self, sample: Sample, label: str, one: Counts) -> "BuildTally":
-        """Return it with one more; labels beyond what a record holds are not counted."""
+    def plus(
+        self, sample: Sample, label: str, one: Counts, fetched: int | None = None
+    ) -> "BuildTally":
+        """Return it with one more; labels beyond what a record holds are not counted.
+
+        Args:
+            sample: What it is.
+            label: Of which label.
+            one: How it went.
+            fetched: Bytes that it fetched, if that is known.
+        """
         counts = self.of(sample)
         if label not in counts and len(counts) >= LABELS_MAX:
             return self
         after = {**counts, label: counts.get(label, Counts()).plus(one)}
         if sample is Sample.LAUNCH:
-            return replace(self, launches=after)
-        return replace(self, jobs=after)
+            setups = _with(self.fetched_setups, label, fetched)
+            return replace(self, launches=after, fetched_setups=setups)
+        return replace(self, jobs=after, fetched_jobs=_with(self.fetched_jobs, label, fetched))
+
+
+def _with(some: Mapping[str, Fetches], label: str, fetched: int | None) -> Mapping[str, Fetches]:
+    if fetched is None:
+        return some
+    return {**some, label: some.get(label, Fetches()).plus(fetched)}
 
 
 def _since(now: Mapping[str, Counts], then: Mapping[str, Counts]) -> dict[str, Counts]:
@@ -107,13 +139,15 @@ class Tally:
         """Return what is counted of a build; nothing if nothing is."""
         return self.builds.get(number or 0, BuildTally())
 
-    def counted(self, number: int, sample: Sample, label: str, *, ok: bool) -> "Tally":
+    def counted(
+        self, number: int, sample: Sample, label: str, *, ok: bool, fetched: int | None = None
+    ) -> "Tally":
         """Return it with one machine more; the oldest builds make room for new ones.
 
         A build that is older than all that are kept is not counted any more.
         """
         one = Counts(ok=1) if ok else Counts(failed=1)
-        builds = {**self.builds, number: self.of(number).plus(sample, label, one)}
+        builds = {**self.builds, number: self.of(number).plus(sample, label, one, fetched)}
         kept = sorted(builds)[-BUILDS_MAX:]
         return replace(self, builds={one: builds[one] for one in kept})
 
@@ -130,7 +164,14 @@ def encode_tally(tally: Tally) -> bytes:
 
 def build_tally_doc(one: BuildTally) -> dict[str, Any]:
     """Return the counts of one build as a part of a record."""
-    return {"launches": _counts_doc(one.launches), "jobs": _counts_doc(one.jobs)}
+    doc: dict[str, Any] = {
+        "launches": _counts_doc(one.launches),
+        "jobs": _counts_doc(one.jobs),
+    }
+    for key, some in (("fetched_setups", one.fetched_setups), ("fetched_jobs", one.fetched_jobs)):
+        if some:
+            doc[key] = fetches_doc(some)
+    return doc
 
 
 def _counts_doc(some: Mapping[str, Counts]) -> dict[str, dict[str, int]]:
@@ -160,7 +201,12 @@ def _builds(fields: Fields) -> Iterator[tuple[int, BuildTally]]:
 def read_build_tally(fields: Fields) -> BuildTally:
     """Return the counts of one build that a part of a record holds."""
     launches, jobs = (dict(_counts(fields, key)) for key in ("launches", "jobs"))
-    return BuildTally(launches=launches, jobs=jobs)
+    setups, fetched_jobs = (
+        dict(read_fetches(fields, key, LABELS_MAX)) for key in ("fetched_setups", "fetched_jobs")
+    )
+    return BuildTally(
+        launches=launches, jobs=jobs, fetched_setups=setups, fetched_jobs=fetched_jobs
+    )
 
 
 def _counts(fields: Fields, key: str) -> Iterator[tuple[str, Counts]]:

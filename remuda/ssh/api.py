@@ -179,6 +179,8 @@ class Proof:
             has begun: that may not bear to run twice.
         stopped: We gave up because we were told to: this says nothing about the machine.
         cut: The deadline ended it: an earlier attempt may have more to say about the machine.
+        setup_fetched: Bytes that the machine received while its setup script ran, as it says
+            itself; None: there was none, or nobody knows.
     """
 
     ok: bool
@@ -187,6 +189,7 @@ class Proof:
     too_early: bool = False
     stopped: bool = False
     cut: bool = False
+    setup_fetched: int | None = None
 
     def or_earlier(self, earlier: "Proof | None") -> "Proof":
         """Return *earlier* if this one was cut short and came no further, else this one."""

@@ -9,6 +9,7 @@ from remuda.ssh.api import OUT_OF_TIME, Proof, ProofSpec, ProofStep, Script, Ste
 from remuda.ssh.errors import KeyFileError, NoCommandsError, NotYetError, SshError
 from remuda.ssh.keyfile import KeyRing
 from remuda.ssh.link import Link, open_link
+from remuda.ssh.meter import fetched_bytes, meter_script, read_received
 from remuda.ssh.runner import STOPPED, Ran, greet, run_script
 from remuda.ssh.sshsocket import dial
 
@@ -86,6 +87,7 @@ class _Attempt:
     ends_s: float  # of what is done just now: up to the login that is sooner
     steps: list[StepTaken] = field(default_factory=list)
     host_keys: tuple[str, ...] = ()
+    setup_fetched: int | None = None
 
     def proof(self, *, ok: bool, too_early: bool = False, stopped: bool = False) -> Proof:
         """Return what came out."""
@@ -97,6 +99,7 @@ class _Attempt:
             steps=tuple(self.steps),
             too_early=too_early,
             stopped=stopped,
+            setup_fetched=self.setup_fetched,
         )
 
     def make(self) -> None:
@@ -130,9 +133,16 @@ class _Attempt:
 
     def _run_all(self, link: Link) -> None:
         if self.order.setup is not None:
+            before = self._received(link)
             self._run(link, ProofStep.SETUP, self.order.setup)
+            self.setup_fetched = fetched_bytes(before, self._received(link))
         for check in self.order.checks:
             self._run(link, ProofStep.CHECK, check)
+
+    def _received(self, link: Link) -> int | None:
+        """Ask what the machine has received until now; that it does not tell is no failure."""
+        ran = run_script(link, meter_script(), self.clock, self.stopped)
+        return None if ran.why else read_received(ran.output)
 
     @contextmanager
     def _step(self, step: ProofStep) -> Iterator[None]:

@@ -95,6 +95,11 @@ def launch(name: str, node_id: NodeId) -> str:
     return f"{launches(name)}/{node_id}"
 
 
+def plain_tally(name: str) -> str:
+    """Return the path of what a provider's machines fetch that boot no image of ours."""
+    return f"{PROVIDERS}/{name}/fetched"
+
+
 def sweep_permit(name: str) -> str:
     """Return the path of an operator's permission to sweep the provider's cloud."""
     return f"{PROVIDERS}/{name}/sweep"

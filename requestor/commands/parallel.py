@@ -12,6 +12,7 @@ from remuda.cli.context import OpensSessions
 from remuda.runtime.clock import Clock
 from remuda.ssh.api import Login
 from remuda.ssh.errors import HostKeyUnknownError, KeyFileError, NoKeyError, SshError
+from remuda.ssh.meter import fetched_bytes, meter_script, read_received
 from remuda.ssh.session import SshSession
 from requestor.commands.ending import EXIT_SSH
 from requestor.nodes import LeasedNode, NodeSet
@@ -69,12 +70,15 @@ class RemoteJobOutcome:
 
     Attributes:
         here: It failed on our side: the machine, and what it ran, have nothing to do with it.
+        fetched: Bytes that the machine received while the command ran, as it says; its input, and
+            what keeps the connection, among them. None: nobody knows.
     """
 
     node: LeasedNode
     code: int = EXIT_SSH
     why: str = ""
     here: bool = False
+    fetched: int | None = None
 
 
 def login_of(node: LeasedNode, key_file: str | None) -> Login:
@@ -173,13 +177,23 @@ class ParallelRun:
         if self._job.copy is not None:
             session.copy_tree(self._job.copy, self._job.copy_to)
         out, err = self._outlets[index]
-        return session.run(
+        before = self._received(session)
+        code = session.run(
             self._job.text(),
             stdin=self._job.stdin,
             stdout=out,
             stderr=err,
             env=environment_of(self._nodes, index),
         )
+        self.outcomes[index].code = code  # whatever the machine makes us wait for now
+        if before is not None:
+            self.outcomes[index].fetched = fetched_bytes(before, self._received(session))
+        return code
+
+    def _received(self, session: SshSession) -> int | None:
+        """Ask what the machine has received until now; that it does not tell is no failure."""
+        ran = session.run_script(meter_script(), stopped=self._stopped.is_set)
+        return None if ran.why else read_received(ran.output)
 
     def _open(self, node: LeasedNode) -> SshSession:
         login = login_of(node, self._job.key_file)

@@ -245,7 +245,7 @@ def _report(parallel: ParallelRun) -> None:
             continue
         why = outcome.why or (f"exit code {outcome.code}" if outcome.code else "")
         try:
-            outcome.node.report(ok=not outcome.code, why=why)
+            outcome.node.report(ok=not outcome.code, why=why, fetched_bytes=outcome.fetched)
         except (RequestorError, StoreError) as error:
             log.info("node %s: not reported: %s", outcome.node.id, error)
             return

@@ -2,9 +2,10 @@
 
 The host's root is not among their mounts any more when they run (pivot_root(2)), they keep few
 capabilities, and the parts of /proc by which root commands the kernel are read-only.  They share
-the host's kernel and *network*: a machine has its own loopback address and its sshd listens only
-there, but it can reach all of loopback and whatever the host reaches, and two machines cannot
-both bind 0.0.0.0:PORT.  They can read what they see of the host (its /etc, /usr, /var, /opt).
+the host's kernel and, unless each is to have one of its own (:mod:`sandbox.machines.ownnet`), its
+*network*: a machine has its own loopback address and its sshd listens only there, but it can reach
+all of loopback and whatever the host reaches, and two machines cannot both bind 0.0.0.0:PORT.
+They can read what they see of the host (its /etc, /usr, /var, /opt).
 This keeps test jobs apart; it is no wall against people who mean harm.  RAM, processors and disk
 sizes are not enforced.
 """
@@ -22,8 +23,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sandbox.machines import ownnet
 from sandbox.machines.base import Listen, MachineError, Order
 from sandbox.machines.disk import HOME, SSHD_CONFIG, make_disk, pack_disk, write_mark
+from sandbox.machines.ownnet import OwnNetworks
 from sandbox.machines.probe import is_mount_root, propagation, sshd_path
 from sandbox.machines.shutdown import MARK, RECOVERY, children, end_gently
 from sandbox.machines.sshd import openssh_version
@@ -64,13 +67,14 @@ _READ_ONLY: Final = "sys sysrq-trigger irq bus fs"
 #: PID 1 of a machine until it becomes sshd.  $1 the machine's folder, $2 its host name, $3 the
 #: delay of sshd (or never), $4 first or again, $5 sshd, $6 capabilities to keep, $7 how it gets
 #: its root: pivot, or chroot where / is no mount point (pivot_root(2)), which root can leave,
-#: $8 the layer between its own and the host's root.
+#: $8 the layer between its own and the host's root.  What follows makes its network, if anything.
 #: Standard output is a pipe that gets a line as soon as the machine stands; what else comes
 #: through it are complaints of unshare's.
 _INIT: Final = (
     """
 set -e
 exec 3>&1 >>"$1/console.log" 2>&1
+[ $# -lt 9 ] || (shift 8; exec /bin/sh "$@")
 root=$1/root
 mount -t overlay overlay -o "lowerdir=$8:/,upperdir=$1/upper,workdir=$1/work" "$root"
 mount -t proc proc "$root/proc"
@@ -79,6 +83,7 @@ for part in """
     + """; do
   [ ! -e "$root/proc/$part" ] || mount -o bind,ro "$root/proc/$part" "$root/proc/$part"
 done
+[ $# -lt 9 ] || mount --bind /proc/sys/net "$root/proc/sys/net"
 cat /proc/sys/kernel/random/uuid >"$1/boot-id"
 mount --bind "$1/boot-id" "$root/proc/sys/kernel/random/boot_id"
 mount -t sysfs -o ro sysfs "$root/sys" || true
@@ -161,12 +166,15 @@ class NamespaceMachines:
         folder: An empty one.
         port: Where they listen.
         minimal: They see a minimal system instead of all of the host's.
+        gateway: Each has a network of its own, with this gateway; None: the host's.
 
     Raises:
         MachineError: If that cannot be made here.
     """
 
-    def __init__(self, folder: Path, port: int, *, minimal: bool = False) -> None:
+    def __init__(
+        self, folder: Path, port: int, *, minimal: bool = False, gateway: str | None = None
+    ) -> None:
         self._folder = folder
         self._port = port
         self._traps = Traps(port)
@@ -184,6 +192,8 @@ class NamespaceMachines:
         # A file of its own keeps the process list readable.
         self._init = folder / "machine-init"
         self._init.write_text(_INIT, encoding="utf-8")
+        self._networks = None if gateway is None else OwnNetworks.in_folder(folder, gateway)
+        self._kept = _KEPT if gateway is None else (*_KEPT, *ownnet.KEPT)
 
     def create(self, order: Order) -> None:
         """See :class:`sandbox.machines.base.Machines`."""
@@ -202,7 +212,8 @@ class NamespaceMachines:
         order = machine.order
         listens = order.listen is Listen.SSHD and order.address
         delay = f"{order.ssh_delay_s:g}" if listens else "never"
-        self._traps.set(machine_id, order.address, order.listen)
+        if self._networks is None:
+            self._traps.set(machine_id, order.address, order.listen)
         command = [
             # Our end is unshare's end, and unshare's is the machine's: prctl(2),
             # PR_SET_PDEATHSIG; see also sandbox/workers.py.
@@ -216,6 +227,7 @@ class NamespaceMachines:
             "--pid",
             "--uts",
             "--ipc",
+            *(() if self._networks is None else ("--net",)),
             "--fork",
             "--kill-child",
             "/bin/sh",
@@ -225,9 +237,10 @@ class NamespaceMachines:
             delay,
             "again" if machine.starts else "first",
             self._sshd,
-            ",".join(("-all", *(f"+{each}" for each in _KEPT))),
+            ",".join(("-all", *(f"+{each}" for each in self._kept))),
             "pivot" if self._pivots else "chroot",
             str(self._system),
+            *self._network_of(machine),
         ]
         if not machine.starts:
             warnings = "".join(f"cloud-init: {each}\n" for each in order.plan.warnings)
@@ -245,6 +258,12 @@ class NamespaceMachines:
         machine.starts += 1
         self._await_up(machine)
         return machine.process.pid
+
+    def _network_of(self, machine: _Machine) -> tuple[str, ...]:
+        order = machine.order
+        if self._networks is None or not order.address:
+            return ()
+        return self._networks.arguments(order.id, machine.starts, order.address)
 
     def _await_up(self, machine: _Machine) -> None:
         process = machine.process

@@ -1,7 +1,8 @@
 """Addresses within 127.0.0.0/8: which range is ours, who gets which part, who has which address.
 
 Every address in 127/8 is local on Linux: nothing has to be configured, nothing can leave the
-machine.
+machine.  Machines with a network of their own need others: out of 198.18.0.0/15, which nobody's
+network has (RFC 2544).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from sandbox.config import NetworkConfig
 
 #: Candidates for ``address_range: auto``, clear of 127.0.0.0/16, where everybody is.
 _AUTO: Final = tuple(f"127.{second}.0.0/16" for second in range(77, 127))
+_AUTO_OWN: Final = tuple(map(str, IPv4Network("198.18.0.0/15").subnets(new_prefix=20)))
 #: A server whose fault is ``no_route`` gets an address from here: an administratively scoped
 #: multicast range.  TCP to multicast fails with ENETUNREACH (tcp_v4_connect); nothing is sent.
 UNREACHABLE: Final = IPv4Network("239.255.0.0/16")
@@ -36,13 +38,18 @@ class RangeClaim:
         self._lock = lock
 
     @classmethod
-    def take(cls, wanted: str) -> RangeClaim:
+    def take(cls, wanted: str, *, own_network: bool = False) -> RangeClaim:
         """Claim *wanted*, or the first free range if it is ``auto``.
+
+        Args:
+            wanted: A network, or ``auto``.
+            own_network: It is for machines with a network of their own; *wanted* does not count.
 
         Raises:
             NoAddressesError: If another sandbox has it.
         """
-        for candidate in _AUTO if wanted == "auto" else (wanted,):
+        some = _AUTO_OWN if own_network else _AUTO if wanted == "auto" else (wanted,)
+        for candidate in some:
             network = IPv4Network(candidate)
             lock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             try:

@@ -93,6 +93,9 @@ CARRIED_OUT: Final[dict[str, Way]] = {
         before=("remuda image build tools --wait",),
         codes={"promote": 1},  # of what was revoked before
     ),
+    "docs/images/offline.md: remuda image show tools/42": Way(
+        instead=(("tools/42", "tools/{current}"), ("--provider north", "--provider alpha")),
+    ),
     "docs/images/differences.md: remuda image diff tools/41 tools/42": Way(
         instead=(("tools/41", "tools/{previous}"), ("tools/42", "tools/{current}")),
         before=("remuda image build tools --wait",),

@@ -57,6 +57,7 @@ def place(number: int, bad: Bad) -> str:
         "upload": paths.upload(UploadId(build, "0" * 12)),
         "pointer": paths.pointer(build.image, "alpha"),
         "tally": paths.tally(build.image, "alpha"),
+        "plain tally": paths.plain_tally(f"other{number}"),
     }[bad.kind]
 
 

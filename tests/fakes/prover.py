@@ -33,6 +33,7 @@ class Machine:
         host_key: What it presents; None: the first key the order expects, or :data:`SCANNED`.
         exits: By script name how it ends; others exit with 0 and print nothing.
         seconds: What each step claims to have taken.
+        fetched: What its setup script fetches, in bytes; None: it does not tell.
         slow: Waited for in every attempt; an event of the test, so nothing sleeps.
     """
 
@@ -41,6 +42,7 @@ class Machine:
     host_key: str | None = None
     exits: dict[str, Exit] = field(default_factory=dict)
     seconds: float = 0.01
+    fetched: int | None = None
     slow: threading.Event | None = None
 
 
@@ -210,6 +212,7 @@ class _Attempt:
             steps=tuple(self._steps),
             too_early=too_early,
             stopped=stopped,
+            setup_fetched=None if self._order.setup is None else self._machine.fetched,
         )
 
 

@@ -13,7 +13,7 @@ from launcher.image.index import Images as Known
 from launcher.image.index import NoneServed
 from launcher.node import lifecycle
 from launcher.node import writes as node_writes
-from launcher.node.actions import Count
+from launcher.node.actions import Count, Sampled
 from launcher.policy import Policy
 from launcher.request import allocate
 from launcher.server import start
@@ -26,7 +26,6 @@ from remuda.model.ids import NodeId
 from remuda.model.image import UploadId, place_of
 from remuda.model.launch import Launch
 from remuda.model.pointer import MoveWhy
-from remuda.model.tally import Sample
 from remuda.model.upload import WHOLE, Upload, UploadState
 from remuda.store.api import Op, Stored
 from tests.simulation import nights
@@ -207,7 +206,7 @@ def counts_twice(patch: pytest.MonkeyPatch) -> None:
     """Count each launch as if it were two."""
     before = node_writes._tally
 
-    def tally(world: World, image: str, counted: Sequence[tuple[Launch, Sample, bool]]) -> list[Op]:
+    def tally(world: World, image: str, counted: Sequence[tuple[Launch, Sampled]]) -> list[Op]:
         return before(world, image, [*counted, *counted])
 
     patch.setattr(node_writes, "_tally", tally)

@@ -105,7 +105,11 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
                 "at_s": NOW_S,
                 "retry_s": 0.0,
                 "spoiled": 0,
-                "times": {"boot_s": 12.5, "checks": [{"name": "disk", "seconds": 0.5}]},
+                "times": {
+                    "boot_s": 12.5,
+                    "checks": [{"name": "disk", "seconds": 0.5}],
+                    "offline": [{"name": "cache", "seconds": 3.1}],
+                },
             }
         },
         "failure": {"step": "carry", "blame": "cloud", "message": "reset"},
@@ -134,6 +138,18 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
             "12": {
                 "launches": {"small": {"ok": 40, "failed": 1}},
                 "jobs": {"small": {"ok": 30, "failed": 3}},
+                "fetched_setups": {"small": {"count": 40, "bytes": 7 * 10**8}},
+                "fetched_jobs": {"small": {"count": 3, "bytes": 9 * 10**6}},
+            }
+        },
+    },
+    "plain tally": {
+        "schema": 1,
+        "builds": {
+            "1": {
+                "launches": {"small": {"ok": 9, "failed": 0}},
+                "jobs": {},
+                "fetched_setups": {"small": {"count": 9, "bytes": 3 * 10**9}},
             }
         },
     },
@@ -179,6 +195,7 @@ PLACES: Final[dict[str, str]] = {
     "upload": paths.upload(UPLOAD),
     "pointer": paths.pointer(BUILD.image, PROVIDER),
     "tally": paths.tally(BUILD.image, PROVIDER),
+    "plain tally": paths.plain_tally(PROVIDER),
     "image log": paths.image_log(BUILD),
     "builder's request": paths.request(ASKING),
 }
@@ -189,6 +206,7 @@ DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
     "upload": lambda raw: upload.decode_upload(UPLOAD, raw),
     "pointer": lambda raw: pointer.decode_pointer(BUILD.image, PROVIDER, raw),
     "tally": lambda raw: tally.decode_tally(BUILD.image, PROVIDER, raw),
+    "plain tally": lambda raw: tally.decode_tally(tally.PLAIN, PROVIDER, raw),
     "image log": lambda raw: buildlog.decode_progress(BUILD, raw),
     "builder's request": lambda raw: request.decode(ASKING, raw),
 }
@@ -220,6 +238,7 @@ SEEN: Final[tuple[tuple[str, str, tuple[Any, ...]], ...]] = (
     ("upload", "verdicts.here.spoiled", (*NO_NUMBERS, -1)),
     ("upload", "verdicts verdicts.here failure method", (7, "x", [7], {"x": 7})),
     ("upload", "verdicts.here.verdict verdicts.here.hosts", (7, "x", [7], None)),
+    ("upload", "verdicts.here.times.offline", (7, "x", [7], {"x": 7}, [{"seconds": -1}])),
     ("pointer", "current previous canary pinned.build", (*NO_NUMBERS, 0, -1, 10**6)),
     ("pointer", "withdrawn", (7, [], {"x": {}}, {"0": {}}, {"9" * 5000: {}}, {"1": 7})),
     ("pointer", "moves", (7, "x", [7], [{}] * 50, [{"kind": "x"}])),
@@ -230,6 +249,11 @@ SEEN: Final[tuple[tuple[str, str, tuple[Any, ...]], ...]] = (
     ("tally", "builds", (7, [], {"x": {}}, {"0": {}}, {"9" * 5000: {}}, {"1": 7})),
     ("tally", "builds.12.launches builds.12.jobs", (7, "x", [7], {"small": 7})),
     ("tally", "builds.12.jobs.small.ok builds.12.jobs.small.failed", (*NO_NUMBERS, -1)),
+    ("tally", "builds.12.fetched_setups builds.12.fetched_jobs", (7, "x", [7], {"small": 7})),
+    ("tally", "builds.12.fetched_jobs.small.count", (*NO_NUMBERS, -1, 101)),
+    ("tally", "builds.12.fetched_jobs.small.bytes", (*NO_NUMBERS, -1, 2**53)),
+    ("plain tally", "builds", (7, [], {"x": {}}, {"0": {}}, {"1": 7})),
+    ("plain tally", "builds.1.fetched_setups.small.bytes", (*NO_NUMBERS, -1, 2**53)),
     ("image log", "bytes bytes_dropped steps_dropped ended_s", (*NO_NUMBERS, -1)),
     ("image log", "steps.at steps.since_s steps.seconds steps.ok", (*NO_NUMBERS, -1, "x")),
     ("image log", "writer steps.name steps step", (*NO_TEXTS, [7], [{}] * 500)),

@@ -278,6 +278,7 @@ SEEN: Final = (
     *_each("launch", "guest.login_key", (*_NO_TEXTS, "ssh-rsa AAAA", "x\ny")),
     *_each("node", "state", ("init", "testing", "", 7, "\ud800")),
     *_each("launch", "planned_s asked_by_s cores ram_mib volume_gib", _NO_NUMBERS),
+    *_each("launch", "setup_fetched", (*_NO_NUMBERS, -1)),
     *_each("launch", "active_s proof_since_s", (*_NO_NUMBERS, 1e300, -1.0)),
     *_each("launch", "proof_step proof_words", _NO_TEXTS),
     *_each(

@@ -12,8 +12,9 @@ from click.testing import CliRunner, Result
 
 from remuda.cli.context import CommandContext
 from remuda.runtime.clock import Clock, SystemClock
-from remuda.ssh.api import Login
+from remuda.ssh.api import Login, Script
 from remuda.ssh.keyfile import load_key
+from remuda.ssh.runner import Ran
 from remuda.ssh.session import require_host_keys
 from remuda.store import paths
 from remuda.store.api import Create, Done, Op
@@ -46,6 +47,7 @@ class FakeMachine:
     closed: threading.Event = field(default_factory=threading.Event)
     ran: list[tuple[object, Mapping[str, str]]] = field(default_factory=list)
     copied: list[tuple[str, str]] = field(default_factory=list)
+    received: list[str] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -66,6 +68,12 @@ class FakeMachine:
     def copy_tree(self, local_dir: object, remote_dir: str) -> None:
         """Remember it."""
         self.copied.append((str(local_dir), remote_dir))
+
+    def run_script(self, script: Script, **_rest: object) -> Ran:
+        """Say what it has received until now, as far as the test has told."""
+        assert script.name == "meter"
+        said = self.received.pop(0) if self.received else ""
+        return Ran(exit_code=0, why="", output=said)
 
     def run(self, command: object, *, stdout: Any, env: Mapping[str, str], **_rest: object) -> int:
         """Print and end."""
@@ -91,6 +99,7 @@ class CommandHarness:
         self.machines: list[FakeMachine] = []
         self.code = 0
         self.out = b""
+        self.received: list[str] = []
         self.during: Callable[[FakeMachine], object] = lambda _machine: None
         self.stores: list[FakeStore] = []
         self.clock: Clock = SystemClock()
@@ -134,5 +143,6 @@ class CommandHarness:
         if not insecure:
             require_host_keys(login)
         machine = FakeMachine(login, self.code, self.out, self.during)
+        machine.received = list(self.received)
         self.machines.append(machine)
         return machine

@@ -1,6 +1,6 @@
 """`remuda image list` and `show`: images, their builds, and where these are."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import click
@@ -29,12 +29,14 @@ from remuda.images import library
 from remuda.images.buildlog import Progress, read_progress
 from remuda.images.catalogue import Catalogue
 from remuda.images.comparison import build_before, compare_on_record
+from remuda.images.plain import read_plain
 from remuda.images.state import image_states
 from remuda.images.words import BuilderWords, read_words
 from remuda.insight import tree
 from remuda.model.build import Build
 from remuda.model.codec import CorruptRecordError
 from remuda.model.image import BuildId
+from remuda.model.tally import BuildTally
 from remuda.store.api import NotPermittedError, Store
 
 
@@ -81,7 +83,8 @@ def show(
         require_image(seen, store, context, name)
         words = _words(store, context)
         if number is None:
-            boots, *others = _image_sheets(seen, words, name, context.clock.now_s())
+            plain = read_plain(store, seen.pointers.get(name, ()))
+            boots, *others = _image_sheets(seen, words, name, plain, context.clock.now_s())
             notes = _unknown_orphans(store, words, seen.providers(name))
             sheets: Sequence[Sheet] = (replace(boots, notes=[*boots.notes, *notes]), *others)
             names: tuple[str, ...] = (
@@ -134,7 +137,13 @@ def _unknown_orphans(store: Store, words: BuilderWords, providers: Collection[st
     return [f"no launcher of {names} is running: what is there may be in no configuration any more"]
 
 
-def _image_sheets(seen: Catalogue, words: BuilderWords, name: str, now_s: float) -> Sequence[Sheet]:
+def _image_sheets(
+    seen: Catalogue,
+    words: BuilderWords,
+    name: str,
+    plain: Mapping[str, BuildTally],
+    now_s: float,
+) -> Sequence[Sheet]:
     found = image_states(seen, name, now_s=now_s, words=words)
     boots = boots_sheet(found, now_s=now_s)
     record = seen.library.images.get(name)
@@ -148,7 +157,7 @@ def _image_sheets(seen: Catalogue, words: BuilderWords, name: str, now_s: float)
         replace(boots, data=[state_json(one) for one in found], notes=notes),
         builds_sheet(seen, name, now_s=now_s),
         failed_builds_sheet(seen, name),
-        tallies_sheet(seen, name),
+        tallies_sheet(seen, name, plain),
         moves_sheet(seen, name, now_s=now_s),
         words_sheet(seen, words, name, [one.provider for one in found]),
     )

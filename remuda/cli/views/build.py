@@ -283,6 +283,8 @@ def _trials(uploads: Iterable[Upload], now_s: float) -> Sheet:
             rows.append(_trial_row(provider, upload.id, one, now_s))
             if one.said:
                 notes.append(f"{provider}: {one.said}")
+            if one.times is not None and one.times.offline_said is not None:
+                notes.append(f"{provider}: offline: {one.times.offline_said}")
             data.append(
                 {
                     "provider": provider,
@@ -304,8 +306,11 @@ def _trials(uploads: Iterable[Upload], now_s: float) -> Sheet:
 def _times_json(times: TrialTimes | None) -> dict[str, object] | None:
     if times is None:
         return None
-    checks = [{"name": name, "seconds": seconds} for name, seconds in times.checks]
-    return {"boot_s": times.boot_s, "checks": checks}
+    checks, offline = (
+        [{"name": name, "seconds": seconds} for name, seconds in some]
+        for some in (times.checks, times.offline)
+    )
+    return {"boot_s": times.boot_s, "checks": checks, "offline": offline}
 
 
 def _trial_row(provider: str, upload_id: UploadId, one: Trial, now_s: float) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from remuda.images.comparison import Comparison
 from remuda.images.inventory import Difference, ItemKind, show_bytes
 from remuda.images.inventory import show_value as shown
 from remuda.model.build import Build
+from remuda.model.fetched import During
 from remuda.model.upload import Upload
 
 #: A new release of a distribution changes hundreds.
@@ -68,7 +69,7 @@ class _Measured:
 def measures_sheet(seen: Catalogue, before: Build | None, build: Build) -> Sheet:
     """Return sizes and times of two builds beside each other, where both are known."""
     then, now = (
-        {(one.where, one.what): one for one in _measured(seen.uploads.get(each.id, {}))}
+        {(one.where, one.what): one for one in _all_measured(seen, each)}
         for each in (before or build, build)
     )
     if before is None:
@@ -89,6 +90,19 @@ def measures_sheet(seen: Catalogue, before: Build | None, build: Build) -> Sheet
     return Sheet(columns=columns, rows=rows, data=data, title="size and times")
 
 
+def _all_measured(seen: Catalogue, build: Build) -> Iterator[_Measured]:
+    yield from _measured(seen.uploads.get(build.id, {}))
+    for (image, provider), stored in seen.library.tallies.items():
+        if image != build.id.image:
+            continue
+        counted = stored.value.of(build.id.number)
+        for during in During:
+            for label, one in counted.fetched(during).items():
+                if one.mean_bytes is not None:
+                    what = f"fetched by a {during} of {label}"
+                    yield _Measured(provider, what, "bytes", one.mean_bytes)
+
+
 def _measured(uploads: Mapping[str, Upload]) -> Iterator[_Measured]:
     for place, upload in uploads.items():
         if upload.size_bytes is not None:
@@ -100,6 +114,8 @@ def _measured(uploads: Mapping[str, Upload]) -> Iterator[_Measured]:
                 yield _Measured(provider, "boot", "seconds", round(trial.times.boot_s, 3))
             for name, seconds in trial.times.checks:
                 yield _Measured(provider, f"check {name}", "seconds", seconds)
+            for name, seconds in trial.times.offline:
+                yield _Measured(provider, f"offline check {name}", "seconds", seconds)
 
 
 def _measure(one: _Measured) -> str:

@@ -37,7 +37,9 @@ def _fake_bench() -> Bench:
     prover = FakeProver(
         {
             "192.0.2.1": Machine(
-                host_key=SCANNED, exits={"fails": fails, "prints": Exit(output="hello\n")}
+                host_key=SCANNED,
+                exits={"fails": fails, "prints": Exit(output="hello\n")},
+                fetched=4096,
             ),
             "192.0.2.2": Machine(too_early=1000),
             "192.0.2.3": Machine(refuses=1000),
@@ -251,3 +253,14 @@ def test_knocking_tells_if_a_banner_is_there(bench: Bench) -> None:
 
     assert good is None
     assert absent == "Connection refused"
+
+
+def test_what_a_setup_fetched_is_told_and_nothing_without_one(bench: Bench) -> None:
+    """By the machine's own counters; no step of its own, so that no record or metric changes."""
+    setup = Script(name="setup", text="true")
+    proof = bench.prover.prove(ProofSpec(login=bench.good, setup=setup))
+    assert proof.ok
+    assert isinstance(proof.setup_fetched, int)
+    assert [one.name for one in proof.steps] == ["connect", "host-key", "login", "setup"]
+
+    assert bench.prover.prove(ProofSpec(login=bench.good)).setup_fetched is None

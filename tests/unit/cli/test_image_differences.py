@@ -139,6 +139,7 @@ def test_the_same_with_stable_keys(harness: Page) -> None:
     assert times == {
         "boot_s": 14.9,
         "checks": [{"name": "the mirror is there", "seconds": 0.5}],
+        "offline": [],
     }
 
 

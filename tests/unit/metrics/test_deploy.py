@@ -12,7 +12,8 @@ import yaml
 
 from builder.command import builder
 from launcher.command import launcher
-from remuda.metrics.names import METRICS, MetricKind
+from remuda.metrics.metric import MetricKind
+from remuda.metrics.names import METRICS
 
 ROOT = Path(__file__).resolve().parents[3]
 ALERTS = ROOT / "deploy/prometheus/alerts.yaml"

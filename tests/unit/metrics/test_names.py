@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from remuda.metrics.names import METRICS, MetricKind
+from remuda.metrics.metric import MetricKind
+from remuda.metrics.names import METRICS
 from remuda.metrics.reference import render
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -15,7 +16,8 @@ def test_names_are_unique_and_carry_their_unit() -> None:
     for metric in METRICS:
         assert re.fullmatch(r"remuda(_[a-z]+)+", metric.name)
         assert metric.name.endswith("_total") == (metric.kind is MetricKind.COUNTER)
-        assert metric.name.endswith("_seconds") == (metric.kind is MetricKind.HISTOGRAM)
+        unit = metric.name.endswith(("_seconds", "_bytes"))
+        assert unit == (metric.kind is MetricKind.HISTOGRAM)
 
 
 def test_buckets_belong_to_histograms_and_rise() -> None:

@@ -7,11 +7,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from remuda.metrics.factory import build_instruments
-from remuda.metrics.names import METRICS, MetricKind
+from remuda.metrics.metric import MetricKind
+from remuda.metrics.names import METRICS
 from remuda.metrics.prometheus import PrometheusBackend
 from remuda.metrics.results import Result
 from remuda.metrics.sink import Metrics, NullMetrics
 from remuda.metrics.statsd import REPEAT_S, StatsdBackend
+from remuda.model.fetched import During
 from remuda.model.jobreport import JobReport
 from remuda.model.status import LabelStatus, PoolStatus, ProviderStatus
 
@@ -101,6 +103,7 @@ def say_everything(metrics: Metrics) -> None:
     metrics.set_connected(connected=True)
     metrics.count_declined("east", "main")
     metrics.count_report("east", "small", "base", JobReport(ok=False))
+    metrics.observe_fetched("east", "small", "base", During.SETUP, 12_000_000)
     metrics.count_leaked("east", "instances", 2)
     metrics.count_lost_write("east", "lend")
     metrics.count_record_set_aside("request")

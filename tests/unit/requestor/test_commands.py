@@ -19,6 +19,7 @@ from requestor.commands.run import run
 from requestor.commands.ssh import ssh
 from requestor.commands.waiting import progress
 from tests.support.commands import CommandHarness, FakeMachine
+from tests.support.meters import net_dev
 from tests.support.standin import HOST_KEY
 
 
@@ -62,6 +63,18 @@ def test_run_reports_how_it_went(harness: CommandHarness, code: int, why: str) -
     names = harness.launcher.store.children(paths.NODES)
     reports = [report_of(harness.launcher.read_node(name)) for name in names]
     assert [one and (one.ok, one.why) for one in reports] == [(code == 0, why)] * 2
+
+
+def test_run_reports_what_each_machine_fetched_meanwhile(harness: CommandHarness) -> None:
+    """By what the machine says before and afterwards; nothing is known if it says nothing."""
+    harness.received = [net_dev(7_000), net_dev(12_007_000)]
+    harness.call(run, "small", "--", "x")
+    harness.received = [net_dev(7_000), "no such file"]
+    harness.call(run, "small", "--", "x")
+
+    names = sorted(harness.launcher.store.children(paths.NODES))
+    reports = [report_of(harness.launcher.read_node(name)) for name in names]
+    assert [one and one.fetched_bytes for one in reports] == [12_000_000, None]
 
 
 def test_run_reports_nothing_of_what_failed_here(

@@ -57,7 +57,14 @@ def configuration() -> Config:
             },
             "images": {
                 "debian": {"base": "debian-12", **making},
-                "child": {"base": {"image": "debian"}, **making, "providers": {"p": {}}},
+                # Its candidates are tried a second time, on a machine without a network.
+                "child": {
+                    "base": {"image": "debian"},
+                    **making,
+                    "providers": {"p": {}},
+                    "offline": True,
+                    "offline-checks": [{"name": "cache", "script": {"inline": "true"}}],
+                },
             },
         }
     )

@@ -9,13 +9,15 @@ from remuda.images.statement import INTERNAL, decode_statement, part_of, record_
 from remuda.model import tags
 from remuda.model.build import UNDER_WAY, BuildState
 from remuda.model.image import BuildId
-from remuda.model.upload import Method, UploadState
+from remuda.model.upload import Method, TrialResult, UploadState
 from remuda.store import paths
 from remuda.store.api import Op
 from tests.fakes.store import FakeZookeeper
 from tests.support.imagerecords import ImageRecords
 from tests.unit.builder.crashes.land import Land
 
+#: The image that is also to be proven without a network.
+OFFLINE: Final = "child"
 _WATCHED: Final = (f"{paths.IMAGES}/", f"{paths.PROVIDERS}/")
 
 
@@ -51,6 +53,7 @@ class Rules:
             for one in writes.named(pointer.value):
                 assert after.uploads[one].value.state is UploadState.USABLE, f"2: {one}"
                 assert after.uploads[one].value.passed(key[1]), f"2: {one} in {key[1]}"
+        _tried_offline(after)
         groups = [
             (one.value.id.image, one.value.group)
             for one in after.builds.values()
@@ -71,6 +74,16 @@ class Rules:
             if one.value.cloud_image == image_id:
                 assert one.value.state is UploadState.DELETING, f"5: {one.value.id}"
                 assert one.value.id not in referred, f"5: {one.value.id} is in use"
+
+
+def _tried_offline(known: Library) -> None:
+    """Fail if a build has passed with less than all that its recipe wants proven."""
+    for upload_id, upload in known.uploads.items():
+        for provider, trial in upload.value.trials.items():
+            if trial.result is TrialResult.PASSED:
+                names = [] if trial.times is None else [name for name, _ in trial.times.offline]
+                wanted = ["cache"] if upload_id.build.image == OFFLINE else []
+                assert names == wanted, f"{upload_id} in {provider}: offline {names}"
 
 
 #: The images of an installation, each with its providers, and the build that is to be current.
