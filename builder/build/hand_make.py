@@ -18,14 +18,12 @@ from builder.build.hand_same import keep_as_same
 from builder.build.hand_secrets import SECRETS_STEP, SecretError, read_secrets
 from builder.build.hand_snapshot import ASK_S, Snapshots
 from builder.build.hand_statement import Stating, parent_statement, wanted
-from builder.build.hand_steps import StepContext, StepRunner
 from builder.build.outcome import Quieted
 from builder.build.release import Release
 from builder.build.stating import Making
 from builder.build.writes import Stated
 from builder.hands import blame
 from builder.hands.held_record import HeldRecord, TakenOverError, hold_build
-from builder.hands.waiting import HandStoppedError
 from builder.log.progress import ProgressLog, say
 from builder.machine.hand_begin import InCloud, InPhases, MachineHand
 from builder.machine.hand_borrow import MachineWanted
@@ -43,11 +41,13 @@ from remuda.model.ids import RequestId
 from remuda.model.image import UploadId
 from remuda.model.imageask import ImageUse
 from remuda.model.tags import ImageTags
+from remuda.runtime.waiting import HandStoppedError
 from remuda.secret import Secret
 from remuda.signing import SigningKeyError, read_signing_key
 from remuda.ssh.checks import make_checks
 from remuda.ssh.keyfile import KeyRing
 from remuda.ssh.session import SshSession
+from remuda.steps.runner import StepContext, StepFailedError, StepRunner
 from remuda.store.api import Op, Stored, StoreError
 from remuda.visible import visible
 
@@ -270,8 +270,7 @@ class _Making(InPhases):
             secrets=self.secrets,
             copied=self.task.policy.copied,
         )
-        self.phase = "steps"
-        StepRunner(session=session, context=context, waiting=self.waiting, log=self.log).run_all()
+        self._run_steps(session, context)
         self.phase = "checks-before"
         quieting.check(make_checks(recipe.checks_before))
         self._begin("inventory")
@@ -280,6 +279,14 @@ class _Making(InPhases):
         self.inventory = keep_inventory(store, build.id, packages, contents, self.log)
         self.release = quieting.release()
         return quieting
+
+    def _run_steps(self, session: SshSession, context: StepContext) -> None:
+        self.phase = "steps"
+        runner = StepRunner(session=session, context=context, waiting=self.waiting, log=self.log)
+        try:
+            runner.run_all()
+        except StepFailedError as exc:
+            raise blame.fail(exc.step, exc.blame, exc.why) from exc
 
     def _is_same(self) -> bool:
         """End here if all of it is booted already; say so, or why it goes on."""
