@@ -12,6 +12,7 @@ from remuda.config.images import CanaryFrom, ImageDefaults, RecipeFrom
 from remuda.config.imageuse import check_image_uses
 from remuda.config.misspellings import misspelled
 from remuda.config.name_guesses import nearest
+from remuda.config.ondemandcheck import check_on_demand
 from remuda.config.raw import entries, mapping, seconds, share
 from remuda.config.recipes import WrittenRecipes
 from remuda.config.report import Report
@@ -27,10 +28,11 @@ def check_images(data: object, report: Report) -> None:
     _check_providers(data, written, report)
     _check_parents(written, report)
     check_captures(data, written, report)
+    check_on_demand(data, written, report)
     for name in written.images:
         _check_needs(name, written, report)
         _check_copies(name, written, report)
-        if not written.captured(name):
+        if not (written.captured(name) or written.on_demand(name)):
             _check_freshness(name, written, report)
             _check_start(name, written, report)
     _check_canaries(written, report)

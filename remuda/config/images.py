@@ -28,6 +28,7 @@ from remuda.config.imagevalues import (
     ignored_pattern,
     package_name,
 )
+from remuda.config.ondemand import OnDemandFrom
 from remuda.config.parts import CheckFrom, FlavorNamed, ImageFrom, ScriptText, named
 from remuda.config.units import WrongValueError
 from remuda.ssh.api import check_environment
@@ -379,7 +380,7 @@ class ImageDefaults(Section):
     )
 
 
-class RecipeFrom(ImageDefaults):
+class RecipeFrom(OnDemandFrom, ImageDefaults):
     """How one image is made; what it leaves out is as in `image-defaults`."""
 
     capture: CaptureFrom | None = Field(

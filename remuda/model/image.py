@@ -84,6 +84,15 @@ def parse_upload(build: str | None, place: str | None) -> UploadId | None:
     return UploadId(found, place)
 
 
+#: In place of a number, of machines that boot no build but run the recipe.
+FIRST_USE: Final = "first-use"
+
+
+def first_use_id(image: str) -> str:
+    """Return what users are told that a machine boots which runs the recipe of an image itself."""
+    return f"{image}/{FIRST_USE}"
+
+
 def place_of(*, project: str, region: str, endpoint: str) -> str:
     """Return where images of a project lie, as 12 hexadecimal digits.
 
