@@ -93,6 +93,12 @@ def first_use_id(image: str) -> str:
     return f"{image}/{FIRST_USE}"
 
 
+def first_used(image_id: str) -> str | None:
+    """Return the image whose recipe a machine runs itself, by what its users are told; or None."""
+    image, _, rest = image_id.rpartition("/")
+    return image if rest == FIRST_USE and IMAGE_NAME.fullmatch(image) else None
+
+
 def place_of(*, project: str, region: str, endpoint: str) -> str:
     """Return where images of a project lie, as 12 hexadecimal digits.
 

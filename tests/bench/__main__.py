@@ -14,6 +14,7 @@ from tests.bench import (
     deciding,
     images_building,
     images_carrying,
+    images_first_use,
     images_leaving,
     images_rolling_back,
     images_swapping,
@@ -54,6 +55,7 @@ IMAGES: Final[dict[tuple[str, ...], _Measure]] = {
     ("build", "builds"): lambda folder, wanted, quick: images_building.measure(
         folder, wanted, quick=quick
     ),
+    ("first-use",): lambda folder, _wanted, quick: images_first_use.measure(folder, quick=quick),
     ("rollback",): lambda folder, _wanted, quick: images_rolling_back.measure(folder, quick=quick),
     ("swaps",): lambda folder, _wanted, quick: images_swapping.measure(folder, quick=quick),
     ("leftovers",): lambda folder, _wanted, quick: images_leaving.measure(folder, quick=quick),

@@ -3,13 +3,14 @@
 import random
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from remuda.images.canary import CanaryPlan
 from remuda.model.image import place_of
+from tests.simulation.firstuse import FIRST, RECIPE
 from tests.support.sshd import make_key
 
 #: So many of all seeds have images of ours.
@@ -18,6 +19,7 @@ SHARE: Final = 0.3
 BASES: Final[Mapping[str, dict[str, str]]] = {
     "core": {"name": "debian-12"},
     "child": {"image": "core"},
+    FIRST: RECIPE["base"],
 }
 
 
@@ -49,7 +51,8 @@ class Images:
     def names(self) -> tuple[str, ...]:
         """All images, parents first."""
         used = set(self.built.values())
-        return tuple(name for name in BASES if name in used or "child" in used)
+        child = {"core", "child"} if "child" in used else set()
+        return tuple(name for name in BASES if name in used | child)
 
     def providers_of(self, place: str) -> tuple[str, ...]:
         """Return the providers whose images lie in a place."""
@@ -75,7 +78,7 @@ def draw_images(
     if rng.random() < 0.5:
         images["odd"] = images[some[0]]
     shared = rng.random() < 0.3
-    return Images(
+    made = Images(
         built={
             (provider, label): image for provider in providers for label, image in images.items()
         },
@@ -92,6 +95,10 @@ def draw_images(
         asks=rng.choice((0, 3, 8)),
         canary=rng.choice((None, *map(_plan, (0.3, 1.0)))),
     )
+    # Last, so that what a seed drew before stays as it was.
+    if rng.random() < 0.6 and ("alpha", "odd") not in made.built:
+        return replace(made, built={**made.built, ("alpha", "odd"): FIRST})
+    return made
 
 
 def _plan(share: float) -> CanaryPlan:
@@ -118,6 +125,8 @@ def applied(document: dict[str, Any], images: Images | None) -> dict[str, Any]:
         # What builders get has our key beside theirs, in any case.
         providers[name] = {**provider, "pools": pools, "ssh-key-file": _key_file()}
     recipes = {name: {"base": BASES[name], "flavor": {"name": "small"}} for name in images.names}
+    if FIRST in recipes:
+        recipes[FIRST] = RECIPE
     return {**document, "images": recipes, "providers": providers}
 
 

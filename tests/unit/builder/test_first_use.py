@@ -289,7 +289,9 @@ def test_records_keep_the_version_of_what_cannot_be_read() -> None:
     records = Records()
     good = encode_last_use(LastUse(image="a", at_s=5.0, provider="p"))
     path = paths.last_use("a")
-    records.take(["images", "a", "use"], Put(path=path, stored=Stored(path=path, value=good, version=1)))
+    records.take(
+        ["images", "a", "use"], Put(path=path, stored=Stored(path=path, value=good, version=1))
+    )
     assert records.library().uses["a"].value.at_s == 5.0
     for where, at, bad in (
         (["images", "a", "use"], path, b"{"),
@@ -301,6 +303,8 @@ def test_records_keep_the_version_of_what_cannot_be_read() -> None:
     assert not records.unreadable
     assert records.library().uses == {}
     with pytest.raises(CorruptRecordError):
-        records.take(["images", "a", "use"], Put(path=path, stored=Stored(path=path, value=b"{", version=3)))
+        records.take(
+            ["images", "a", "use"], Put(path=path, stored=Stored(path=path, value=b"{", version=3))
+        )
     kept = records.library().uses["a"]
     assert (kept.version, kept.value.at_s) == (3, None)
