@@ -9,9 +9,10 @@ from remuda.frame.work import WorkKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoteUse:
-    """Write that an image which is made on first use was used just now."""
+    """Write that an image which is made on first use was used, at *at_s* (wall clock)."""
 
     image: str
+    at_s: float
 
 
 #: In which threads each kind of action is done, and what it keeps busy meanwhile.

@@ -52,6 +52,7 @@ class Images:
         uses: When images that are made on first use were last used; one that cannot be read is
             written anew.
         noted_s: When we last tried to write that (monotonic).
+        unnoted: When those were used (wall clock) of which we tried to write it, and nobody has.
         closed: Images whose tally we may not read, so that nothing is counted of them.
         uploads: In all places: which one is ours, the pointers and requests say.
         captures: The build that is made of a job's machine, by its node and what was asked.
@@ -62,6 +63,7 @@ class Images:
     tallies: dict[str, Stored[Tally]] = field(default_factory=dict)
     uses: dict[str, Stored[LastUse]] = field(default_factory=dict)
     noted_s: dict[str, float] = field(default_factory=dict)
+    unnoted: dict[str, float] = field(default_factory=dict)
     closed: set[str] = field(default_factory=set)
     builds: dict[BuildId, Stored[Build]] = field(default_factory=dict)
     uploads: dict[UploadId, Stored[Upload]] = field(default_factory=dict)
@@ -138,6 +140,7 @@ class Images:
         try:
             read = kinds.USES.read(image, stored)
             value = value if read is None else read.value
+            self.unnoted.pop(image, None)
         finally:
             self.uses[image] = Stored(path=stored.path, value=value, version=stored.version)
 

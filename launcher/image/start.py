@@ -22,6 +22,8 @@ class ImageStarts:
         return {NoteUse: self._note_use}
 
     def _note_use(self, action: NoteUse, now: Now) -> None:
-        # What comes of it the mirror tells; until then, and if it is nothing, it waits.
+        # What comes of it the mirror tells; if that is nothing, it is tried again after a while,
+        # though the request that was the use is long served.
         self.world.images.noted_s[action.image] = now.mono_s
-        self.writer.send(action, writes.note_use(self.world, action, now_s=now.wall_s))
+        self.world.images.unnoted[action.image] = action.at_s
+        self.writer.send(action, writes.note_use(self.world, action))

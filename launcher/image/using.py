@@ -28,14 +28,25 @@ def note_uses(world: World, now: Now, plan: Plan) -> None:
     """Add that images are used, if that is not on record already."""
     if not world.policy.on_demand:
         return
-    for image in sorted(set(_used(world, plan))):
+    used = dict.fromkeys(_used(world, plan), now.wall_s)
+    for image, at_s in sorted({**_unnoted(world, now), **used}.items()):
         due_s = world.images.noted_s.get(image, float("-inf")) + NOTE_AGAIN_S
         if using(image) in world.busy or not _is_news(world, image, now):
             continue
         if now.mono_s < due_s:
             plan.look_again("supply", f"use of {image}", due_s)
         else:
-            plan.do(NoteUse(image=image))
+            plan.do(NoteUse(image=image, at_s=at_s))
+
+
+def _unnoted(world: World, now: Now) -> dict[str, float]:
+    """Return uses that could not be written when they were made, as far as they still count."""
+    ttls_s = {image: found.ttl_s for image, found in world.policy.on_demand.items()}
+    return {
+        image: at_s
+        for image, at_s in world.images.unnoted.items()
+        if now.wall_s < at_s + ttls_s.get(image, 0.0)
+    }
 
 
 def _used(world: World, plan: Plan) -> Iterator[str]:

@@ -7,12 +7,12 @@ from remuda.store import paths
 from remuda.store.api import Create, Op, Set
 
 
-def note_use(world: World, action: NoteUse, *, now_s: float) -> list[Op]:
+def note_use(world: World, action: NoteUse) -> list[Op]:
     """Write a last use over the one that is known: whoever else did meanwhile makes it fail."""
     found = world.policy.on_demand[action.image]
     use = LastUse(
         image=action.image,
-        at_s=round(now_s, 3),
+        at_s=round(action.at_s, 3),
         provider=world.policy.provider,
         ttl_s=found.recipe.ttl_s,
     )

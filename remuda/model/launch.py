@@ -74,7 +74,7 @@ class Launch:
         active_s: Wall clock of when a listing first showed it running, with an address: from here
             counts the login. None: not yet, or the record is older than this field.
         proof_step: What it is waited for, once that has taken more than a moment: ``address``, or
-            the step of its proof (connect, host-key, login, step, setup, check); None: nothing so far.
+            the step of its proof (connect, host-key, login, step, setup, check); None: nothing.
         proof_since_s: Since when, wall clock.
         proof_words: What the machine or the cloud answered last; the name of a script that runs.
         asked_by_s: Until then a create call of a dead owner may still reach the cloud.

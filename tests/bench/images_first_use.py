@@ -1,4 +1,4 @@
-"""What the first use of an image costs over a plain setup, and how many builds ten of them begin."""
+"""What a first use costs over a plain setup, and how many builds ten of them begin."""
 
 import time
 from pathlib import Path

@@ -107,7 +107,7 @@ def test_the_first_requests_are_served_by_machines_that_run_the_recipe(stage: St
     assert found["first_use"]
     assert "image_build" not in found
     assert stage.nodes()[node]["image_id"] == f"{IMAGE}/first-use"
-    use = stage.read(paths.last_use(IMAGE))
+    use = stage.until(lambda: stage.read(paths.last_use(IMAGE)), "its use to be on record")
     assert use is not None
     assert use["ttl_s"] == TTL_S
 

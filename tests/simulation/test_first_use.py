@@ -6,17 +6,20 @@ from typing import Any, Final
 
 import pytest
 
-from launcher.image import first_use
+from launcher.image import binding
+from launcher.world import World
 from remuda.cloud.api import Quota
 from remuda.images import library
+from remuda.model.ids import NodeId
 from remuda.model.image import place_of
-from remuda.model.launch import Launch
 from tests.simulation.firstuse import FIRST, TTL_S
 from tests.simulation.history import ViolationError
 from tests.simulation.imagesetting import Images, applied
 from tests.simulation.setting import LABELS, draw
 from tests.simulation.simulation import Simulation
 
+#: A mutant is seen within so many seeds.
+SEEDS_MAX: Final = 6
 CHANGING: Final[dict[str, Any]] = {
     "build_s": 3.0,
     "prove_s": 1.0,
@@ -73,16 +76,19 @@ def test_unused_it_goes_and_nothing_that_is_booted_is_deleted() -> None:
     assert simulation.oracle.images.erased
 
 
-def test_the_oracle_sees_a_machine_that_boots_no_image_without_a_reason(
+def test_the_oracle_sees_a_request_that_gets_machines_of_both_kinds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A launch that does not say that it runs the recipe would leave its taker without it."""
-    real = Launch.__init__
+    """One that ran the recipe, and one that booted a build of it, within a few seeds."""
+    real = binding._build
 
-    def forgets(self: Launch, **fields: Any) -> None:
-        real(self, **{**fields, "first_use": None})
+    def of_any_kind(world: World, node_id: NodeId) -> tuple[str | None, int]:
+        launch = world.nodes.views[node_id].launch
+        plainly = launch is not None and launch.first_use is not None
+        return (None, 0) if plainly else real(world, node_id)
 
-    monkeypatch.setattr(Launch, "__init__", forgets)
-    monkeypatch.setattr(first_use, "outlived", lambda *_: None)
-    with pytest.raises(ViolationError, match="boots no image of ours"):
-        installation(1, requests=10).storm()
+    monkeypatch.setattr(binding, "_build", of_any_kind)
+    monkeypatch.setattr(binding, "begun_plain", lambda *_: False)
+    with pytest.raises(ViolationError, match="got nodes of"):
+        for seed in range(1, SEEDS_MAX + 1):
+            installation(seed, requests=40).storm()

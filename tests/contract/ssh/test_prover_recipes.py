@@ -21,9 +21,7 @@ def _prove(login: Login, mark: str, *steps: dict[str, object], setup: str = "tru
     making = ProviderMaking(base=BaseFrom(name="b"), flavor=FlavorFrom(name="f"), username="u")
     read = tuple(BuildStep.model_validate({"timeout": "30s", **one}) for one in steps)
     recipe = ImageRecipe(name="noble", makings={"north": making}, steps=read)
-    context = StepContext(
-        build=BuildId("noble", 0), provider="north", recipe=recipe, secrets={}
-    )
+    context = StepContext(build=BuildId("noble", 0), provider="north", recipe=recipe, secrets={})
     order = ProofSpec(
         login=login,
         recipe=FirstUse(context=context, mark=mark),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from launcher.image import first_use, using
+from launcher.image import actions, first_use, using
 from launcher.image import writes as image_writes
 from launcher.image.actions import NoteUse
 from launcher.image.outdated import unused
@@ -231,17 +231,35 @@ def test_a_write_that_did_not_happen_is_tried_again_after_a_while() -> None:
     assert noted(made) == ["noble"]
 
 
+def test_a_use_that_could_not_be_written_is_written_later_though_its_request_is_served() -> None:
+    """As it was then; until somebody has written one, or it does not count any more."""
+    made = first()
+    add_request(made, 1)
+    (action,) = of_kind(think(made), NoteUse)
+    Works(made).starter.start(action, NOW)
+    assert made.images.unnoted == {"noble": NOW.wall_s}
+    made.queue.views.clear()
+    later = replace(NOW, wall_s=NOW.wall_s + 60.0, mono_s=NOW.mono_s + 60.0)
+    made.busy.give_up(actions.using("noble"))
+    assert of_kind(think(made, later), NoteUse) == [action]
+    old = replace(NOW, wall_s=NOW.wall_s + TTL_S, mono_s=NOW.mono_s + TTL_S)
+    assert of_kind(think(made, old), NoteUse) == []
+    use(made, 0.0)
+    assert made.images.unnoted == {}
+    assert of_kind(think(made, later), NoteUse) == []
+
+
 def test_it_is_written_over_what_is_known_or_made() -> None:
     """Also over what cannot be read, at its version."""
     made = first()
-    action = NoteUse(image="noble")
-    (op,) = image_writes.note_use(made, action, now_s=5.0)
+    action = NoteUse(image="noble", at_s=5.0)
+    (op,) = image_writes.note_use(made, action)
     assert isinstance(op, Create)
     last = decode_last_use("noble", op.data)
     assert (last.at_s, last.provider, last.ttl_s) == (5.0, "here", TTL_S)
     with pytest.raises(Exception, match="last use of noble"):
         put(made, paths.last_use("noble"), b"{", 9)
-    (op,) = image_writes.note_use(made, action, now_s=5.0)
+    (op,) = image_writes.note_use(made, action)
     assert isinstance(op, Set)
     assert op.version == 9
     assert using._is_news(made, "noble", NOW)
