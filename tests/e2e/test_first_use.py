@@ -73,6 +73,18 @@ def made_by(stage: Stage, node: str) -> str:
     return remuda(stage, "ssh", node, "--identity", str(stage.key), "--", "cat /srv/made").strip()
 
 
+def give_back(stage: Stage, node: str) -> None:
+    """Give a machine back, and delete what is left ready, so that the next one is a new one."""
+    remuda(stage, "release", node)
+
+    def emptied() -> bool:
+        for one in stage.free("tooled"):
+            remuda(stage, "delete", one)
+        return not stage.nodes(label="tooled")
+
+    stage.until(emptied, "all machines to go")
+
+
 def launch(stage: Stage, node: str) -> Doc:
     """Return the launch of a node."""
     found = stage.read(f"{paths.launches('alpha')}/{node}")
@@ -116,8 +128,7 @@ def test_the_first_requests_are_served_by_machines_that_run_the_recipe(stage: St
     assert "made on first use: unused for" in remuda(stage, "image", "list")
     for request in wanted:
         stage.zk.delete(f"{paths.REQUESTS}/{request}")
-    remuda(stage, "release", node)
-    stage.quiet()
+    give_back(stage, node)
 
 
 def test_later_requests_boot_the_build(stage: Stage) -> None:
@@ -127,8 +138,7 @@ def test_later_requests_boot_the_build(stage: Stage) -> None:
     assert made_by(stage, node) == f"{IMAGE}/1"
     assert launch(stage, node)["image_build"] == f"{IMAGE}/1"
     assert "first_use" not in launch(stage, node)
-    remuda(stage, "release", node)
-    stage.quiet()
+    give_back(stage, node)
     assert len(builds(stage)) == 1
 
 
@@ -156,7 +166,7 @@ def test_after_that_it_begins_anew(stage: Stage) -> None:
 
     assert made_by(stage, node) == f"{IMAGE}/0"
     stage.until(lambda: current(stage) == 2, "the second build to become current", BUILD_S)
-    remuda(stage, "release", node)
+    give_back(stage, node)
 
 
 def test_a_changed_recipe_makes_the_next_request_the_first(stage: Stage) -> None:
@@ -172,5 +182,5 @@ def _plainly(stage: Stage) -> bool:
     """Take a machine, and give it back; say whether it was of the new recipe, and of no build."""
     node = take(stage)
     said = made_by(stage, node)
-    remuda(stage, "release", node)
+    give_back(stage, node)
     return said == f"{IMAGE}/0\nchanged"
