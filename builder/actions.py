@@ -13,7 +13,7 @@ from builder.lanes import Lane
 from builder.place import actions as place_actions
 from builder.place.actions import ListPlace, Look, SweepImage
 from builder.pointer import actions as pointer_actions
-from builder.pointer.actions import MovePointer
+from builder.pointer.actions import DropPointer, MovePointer
 from builder.recipe import actions as recipe_actions
 from builder.recipe.actions import ReadRecipes
 from builder.status import actions as status_actions
@@ -23,7 +23,7 @@ from builder.upload.actions import TakeUpload, TryUpload, UploadAction
 from remuda.frame.work import WorkKind
 
 #: What the judgements want.
-JudgedAction = BuildAction | UploadAction | MovePointer | SweepImage | RaiseAlarm
+JudgedAction = BuildAction | UploadAction | MovePointer | DropPointer | SweepImage | RaiseAlarm
 #: All that is begun.
 Action = JudgedAction | Look | ListPlace | ReadRecipes | MakeImage | Publish
 

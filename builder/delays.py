@@ -10,7 +10,7 @@ from typing import Final
 
 from builder.actions import Action
 from builder.image.actions import MakeImage
-from builder.pointer.actions import MovePointer
+from builder.pointer.actions import DropPointer, MovePointer
 from remuda.frame.work import word
 from remuda.model.image import BuildId, UploadId
 from remuda.store import paths
@@ -33,7 +33,7 @@ def key_of(action: Action) -> DelayKey:
 def basis_of(action: Action) -> list[str]:
     """Return the path of the record that an action is about, if it is about one."""
     match action:
-        case MovePointer():
+        case MovePointer() | DropPointer():
             return [paths.pointer(action.image, action.provider)]
         case MakeImage():
             return [paths.image(action.id)]

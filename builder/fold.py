@@ -148,7 +148,8 @@ class Fold:
 
 
 def _may_refer(where: list[str]) -> bool:
-    return (_of_images(where) and not _is_tally(where)) or _is_launch(where)
+    aside = _is_tally(where) or _is_use(where)
+    return (_of_images(where) and not aside) or _is_launch(where)
 
 
 def _of_images(where: list[str]) -> bool:
@@ -157,6 +158,10 @@ def _of_images(where: list[str]) -> bool:
 
 def _is_tally(where: list[str]) -> bool:
     return len(where) == 5 and _of_images(where) and where[2::2] == ["pointers", "tally"]  # noqa: PLR2004
+
+
+def _is_use(where: list[str]) -> bool:
+    return len(where) == 3 and _of_images(where) and where[2] == "use"  # noqa: PLR2004
 
 
 def _is_launch(where: list[str]) -> bool:

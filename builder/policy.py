@@ -45,6 +45,7 @@ class ImagePolicy:
         fresh_s_max: There is an alarm when what launches boot is so old.
         keep: Proven builds that are kept in each place, the newest.
         paused: Whether it is neither built nor swapped in for now.
+        ttl_s: It is made on first use, and goes when it is unused for so long; None: built ahead.
         canary: How a newer proven build is tried on a part of the requests before it becomes
             current; None: it becomes current at once.
         auto: Whether a newer proven build becomes current without a word.
@@ -78,6 +79,7 @@ class ImagePolicy:
     fresh_s_max: float | None = None
     keep: int = 2
     paused: bool = False
+    ttl_s: float | None = None
     canary: CanaryPlan | None = None
     auto: bool = True
     attempts_max: int = 3

@@ -18,6 +18,7 @@ from remuda.model.image import (
     UploadId,
     number_of,
 )
+from remuda.model.lastuse import LastUse
 from remuda.model.launch import Launch
 from remuda.model.pointer import Pointer
 from remuda.model.tally import Tally
@@ -44,6 +45,7 @@ class Records:
     uploads: dict[UploadId, Stored[Upload]] = field(default_factory=dict)
     pointers: dict[tuple[str, str], Stored[Pointer]] = field(default_factory=dict)
     tallies: dict[tuple[str, str], Stored[Tally]] = field(default_factory=dict)
+    uses: dict[str, Stored[LastUse]] = field(default_factory=dict)
     launches: dict[tuple[str, NodeId], Stored[Launch]] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
@@ -62,6 +64,7 @@ class Records:
             uploads=self.uploads,
             pointers=self.pointers,
             tallies=self.tallies,
+            uses=self.uses,
             launches=self._booted,
             unreadable=tuple(sorted(self.unreadable)),
         )
@@ -81,6 +84,8 @@ class Records:
                 if isinstance(change, Put) and change.stored and not change.stored.value:
                     change = Gone(path=change.path)  # only its folders have been made
                 self._put(kinds.IMAGES, self.images, name, change)
+            case ["images", name, "use"] if IMAGE_NAME.fullmatch(name):
+                self._use(name, change)
             case ["images", name, "builds", number] if number_of(number):
                 build_id = BuildId(name, int(number))
                 keep = self.reading.add if isinstance(change, Dirty) else self.reading.discard
@@ -114,8 +119,29 @@ class Records:
         """Keep what is counted; it refers to nothing, so that one that is unreadable harms none."""
         try:
             self._put(kinds.TALLIES, self.tallies, key, change)
+        except CorruptRecordError:
+            self._keep_empty(self.tallies, key, change, Tally(image=key[0], provider=key[1]))
+            raise
         finally:
             self.unreadable.discard(change.path)
+
+    def _use(self, image: str, change: Put | Dirty | Gone) -> None:
+        """Keep a last use; of one that cannot be read nobody knows whether it is long ago."""
+        try:
+            self._put(kinds.USES, self.uses, image, change)
+        except CorruptRecordError:
+            self._keep_empty(self.uses, image, change, LastUse(image=image))
+            raise
+        finally:
+            self.unreadable.discard(change.path)
+
+    def _keep_empty(
+        self, records: dict[K, Stored[T]], key: K, change: Put | Dirty | Gone, value: T
+    ) -> None:
+        """Know of a record that is there only which version it has."""
+        if isinstance(change, Put) and change.stored is not None:
+            stored = change.stored
+            records[key] = Stored(path=stored.path, value=value, version=stored.version)
 
     def note(self, change: Put | Dirty | Gone) -> None:
         """Note that a znode of images is there, and its version."""

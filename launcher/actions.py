@@ -10,6 +10,8 @@ from launcher.claim.actions import KINDS as CLAIMS
 from launcher.claim.actions import AdoptClaim, Claim, DropClaim
 from launcher.guest.actions import KINDS as GUESTS
 from launcher.guest.actions import LetIn, NoteGuest
+from launcher.image.actions import KINDS as IMAGES
+from launcher.image.actions import NoteUse
 from launcher.lanes import Kinds, Lane
 from launcher.node.actions import KINDS as NODES
 from launcher.node.actions import (
@@ -67,6 +69,7 @@ Action = (
     | NoteCaptureBuild
     | LetIn
     | NoteGuest
+    | NoteUse
     | Condemn
     | CollectEvidence
     | DeleteServer
@@ -90,6 +93,7 @@ KINDS: Final[Kinds] = {
     **NODES,
     **CAPTURES,
     **GUESTS,
+    **IMAGES,
     **SERVERS,
     **PROVIDER,
 }

@@ -7,6 +7,7 @@ closely, and so the plan is made in two parts.
 
 from launcher.actions import Plan
 from launcher.claim.takeover import keep_claims
+from launcher.image.using import note_uses
 from launcher.node.lifecycle import live
 from launcher.provider.periodic import poll_cloud, rescue, tidy
 from launcher.provider.publishing import publish
@@ -51,6 +52,7 @@ def go_on(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     keep_claims(world, agenda, now, plan)
     if not world.growing and not world.unborn:
         demand(world, agenda, now, plan)
+    note_uses(world, now, plan)
     live(world, agenda, now, plan)
     if agenda.everything or agenda.supply:
         sweep(world, now, plan)

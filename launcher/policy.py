@@ -5,13 +5,24 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from remuda.config import trees
 from remuda.config.capturing import CaptureRules, rules_of
+from remuda.config.fingerprint import ReadTree, Trees, image_fingerprint, read_trees
 from remuda.config.images import BaseFrom
 from remuda.config.model import Config, Label, NodeImageFrom, Pool, PoolLabel, Provider
 from remuda.config.recipes import ImageRecipe, ProviderMaking, recipes
+from remuda.config.sources import UnreadableError
 from remuda.model.imageask import ImageUse, image_label
 
 Key = tuple[str, str]
+
+
+def plain(key: Key) -> Key:
+    """Return by what the machines of *key* are looked up that boot no image of ours themselves.
+
+    They run its recipe, and boot what that starts from. Nobody can ask for a label of this name.
+    """
+    return key[0], f"first/{key[1]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +48,27 @@ class PoolPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OnDemand:
+    """An image of ours that is made on first use.
+
+    Attributes:
+        fingerprint: Of its recipe now: builds of another one are not booted.
+        copied: What that means by each file and folder that steps copy.
+        trouble: Why the recipe cannot be used here, or None.
+    """
+
+    recipe: ImageRecipe
+    fingerprint: str = ""
+    copied: Trees = field(default_factory=dict)
+    trouble: str | None = None
+
+    @property
+    def ttl_s(self) -> float:
+        """Unused for so long, its builds go."""
+        return self.recipe.ttl_s or 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Everything configured that a judgement may ask for.
 
@@ -44,6 +76,8 @@ class Policy:
         pools: By name, preferred first.
         making: How each pool makes a label.
         built: The image of ours that it boots, by pool and label, if it is one.
+        on_demand: The images of ours that are made on first use, by name.
+        plain: How machines are made that boot no build of such an image, by :func:`plain`.
         kept: How many builds of each image of ours are kept here.
         labels: What the labels promise.
         captures: Of which machines images may be captured, and for whom.
@@ -56,6 +90,8 @@ class Policy:
     making: Mapping[Key, PoolLabel]
     labels: Mapping[str, Label]
     built: Mapping[Key, str] = field(default_factory=dict)
+    on_demand: Mapping[str, OnDemand] = field(default_factory=dict)
+    plain: Mapping[Key, PoolLabel] = field(default_factory=dict)
     kept: Mapping[str, int] = field(default_factory=dict)
     captures: CaptureRules = field(default_factory=rules_of)
     pinned: bool = False
@@ -102,8 +138,13 @@ class Policy:
         return tuple(pool for pool in self.pools.values() if wanted <= pool.labels)
 
 
-def compile_policy(config: Config, provider: str) -> Policy:
+def compile_policy(config: Config, provider: str, read: ReadTree = trees.read) -> Policy:
     """Return the policy of *provider*.
+
+    Args:
+        config: Without problems.
+        provider: Whose.
+        read: Returns what a file or folder holds that steps copy, of images made on first use.
 
     Raises:
         KeyError: If the configuration has no such provider.
@@ -113,6 +154,12 @@ def compile_policy(config: Config, provider: str) -> Policy:
     ours = [recipe for recipe in known.values() if provider in recipe.makings]
     making = {
         (name, label): how for name, pool in one.pools.items() for label, how in pool.labels.items()
+    }
+    on_demand = {r.name: _on_demand(r, read) for r in ours if r.ttl_s is not None}
+    without = {
+        plain(key): how.model_copy(update={"image": start})
+        for key, how in making.items()
+        if (start := _without(how, on_demand, provider)) is not None
     }
     making |= {key: how for recipe in ours for key, how in _for_builders(recipe, provider, one)}
     pools = [
@@ -126,6 +173,8 @@ def compile_policy(config: Config, provider: str) -> Policy:
         making=making,
         labels={**config.labels, **dict.fromkeys(_labels_for_builders(ours), _NO_PROMISE)},
         built={key: how.image.built for key, how in making.items() if how.image.built is not None},
+        on_demand=on_demand,
+        plain=without,
         kept={recipe.name: recipe.keep for recipe in ours},
         captures=rules_of(known, config.labels),
         pinned=config.installation is not None,
@@ -156,8 +205,25 @@ def _for_builders(
             yield (pool, prove), _machine(recipe, making, NodeImageFrom(built=recipe.name))
 
 
+def _on_demand(recipe: ImageRecipe, read: ReadTree) -> OnDemand:
+    try:
+        copied = read_trees(recipe, read)
+    except UnreadableError as error:
+        return OnDemand(recipe=recipe, trouble=str(error))
+    return OnDemand(recipe=recipe, fingerprint=image_fingerprint(recipe, copied), copied=copied)
+
+
+def _without(
+    how: PoolLabel, on_demand: Mapping[str, OnDemand], provider: str
+) -> NodeImageFrom | None:
+    """Return what a machine boots where there is no build of its image; None: it waits for one."""
+    found = on_demand.get(how.image.built or "")
+    base = None if found is None else found.recipe.makings[provider].base
+    return None if base is None else _start(base)
+
+
 def _start(base: BaseFrom) -> NodeImageFrom:
-    """Return what a build machine boots: an image of the cloud, or another one of ours."""
+    """Return what a recipe starts from: an image of the cloud, or another one of ours."""
     if base.image is not None:
         return NodeImageFrom(built=base.image)
     return NodeImageFrom(id=base.id, name=base.name, match=base.match, properties=base.properties)

@@ -8,6 +8,7 @@ from launcher.claim.start import ClaimStarts
 from launcher.events import Event
 from launcher.guest.hand_guest import GuestHands
 from launcher.guest.start import GuestStarts
+from launcher.image.start import ImageStarts
 from launcher.lanes import Lane
 from launcher.node.hand_proving import ProvingHands
 from launcher.node.start import NodeStarts
@@ -48,6 +49,7 @@ class Starter:
             **HandStarts(world, submit, self.cloud, self.proving).table(),
             **CaptureStarts(world, writer).table(),
             **GuestStarts(world, writer, submit, self._guests()).table(),
+            **ImageStarts(world, writer).table(),
             **ServerStarts(world, submit, self.cloud, writer.host_keys).table(),
             **ProviderStarts(world, writer, submit, self.cloud, self.store).table(),
         }

@@ -5,15 +5,19 @@ from collections.abc import Iterator
 from builder.actions import Plan
 from builder.build import capturing
 from builder.build.numbering import begin_next
+from builder.image import using
 from builder.policy import ImagePolicy
 from builder.view import WorldView
 from remuda.config.units import show_duration
 from remuda.images import failed
 from remuda.model.build import UNDER_WAY, Build, BuildState, Why
 from remuda.model.image import BuildId, ImageRecord
+from remuda.model.upload import UploadState
 
 #: States of a build that never was.
 _NOTHING = frozenset({BuildState.FAILED, BuildState.SUPERSEDED})
+#: States of an upload that nothing can boot from any more, though nothing was wrong with it.
+_LEAVING = frozenset({UploadState.RETIRING, UploadState.DELETING})
 
 
 def begin(view: WorldView, plan: Plan) -> None:
@@ -64,8 +68,19 @@ def _why(
     last = mine[-1] if mine else None
     if image.wanted is not None and (last is None or last.id.number <= image.wanted_above):
         return Why.COMMAND
-    if last is None or last.fingerprint != policy.fingerprint:
-        return Why.RECIPE_CHANGED
+    if policy.ttl_s is not None and (idle := using.why_idle(view, policy)) is not None:
+        plan.wait(name, idle)
+        return None
+    if last is None or last.fingerprint != policy.fingerprint or _gone(view, policy, last):
+        return Why.RECIPE_CHANGED if policy.ttl_s is None else Why.FIRST_USE
+    return _again(view, policy, mine, name, plan)
+
+
+def _again(
+    view: WorldView, policy: ImagePolicy, mine: list[Build], name: str, plan: Plan
+) -> Why | None:
+    """Return why another build of the same recipe is to begin now, or None."""
+    last = mine[-1]
     why = _occasion(view, policy, mine, name, plan)
     in_vain = streak(view, mine)
     if why is None or not in_vain:
@@ -102,6 +117,15 @@ def _occasion(
     times = [one for one in (due_s, old_s) if one is not None]
     plan.wait(name, "it is not due", min(times, default=None))
     return None
+
+
+def _gone(view: WorldView, policy: ImagePolicy, last: Build) -> bool:
+    """Whether a build that was good is on its way out, because nobody has used it for long."""
+    if policy.ttl_s is None:
+        return False
+    if last.state is not BuildState.BUILT or last.revoked is not None or last.unwanted is not None:
+        return last.state is BuildState.RETIRING
+    return all(one.state in _LEAVING for one in view.uploads(last.id))
 
 
 def base_changed(view: WorldView, policy: ImagePolicy, last: Build) -> bool:

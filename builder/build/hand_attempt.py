@@ -20,7 +20,6 @@ from builder.build.stating import Making
 from builder.build.writes import Stated
 from builder.hands import blame
 from builder.hands.held_record import HeldRecord, TakenOverError
-from builder.hands.waiting import HandStoppedError
 from builder.log.progress import say
 from builder.machine.hand_begin import InPhases
 from builder.place.sites import ARRIVAL_S, FENCE_S
@@ -31,6 +30,7 @@ from remuda.cloud.image_store import ImageStore
 from remuda.model.build import Blame, Build, BuildState, Mishap
 from remuda.model.tags import ImageTags, Owner
 from remuda.runtime.clock import Clock
+from remuda.runtime.waiting import HandStoppedError
 from remuda.secret import Secret
 from remuda.signing import SigningKeyError, read_signing_key
 from remuda.store.api import Op, Store, Stored, StoreError

@@ -23,9 +23,9 @@ from builder.build.commanding import CommandEnd, CommandOrder, Cut
 from builder.build.hand_leftovers import end_marked, remove_own
 from builder.hands import blame
 from builder.hands.own_folder import own_folder, remove_left
-from builder.hands.waiting import SLICE_S, HandStoppedError, Waiting
 from builder.upload.hand_carry import RESERVE_BYTES, free_bytes
 from remuda.model.build import Blame
+from remuda.runtime.waiting import SLICE_S, HandStoppedError, Waiting
 from remuda.ssh.tail import Tail
 
 #: After the signal that asks, all of it is killed: time to unmount what was mounted.

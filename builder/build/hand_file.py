@@ -23,7 +23,6 @@ from builder.build.outcome import Quieted
 from builder.build.stating import Making
 from builder.hands import blame
 from builder.hands.held_record import hold_build
-from builder.hands.waiting import HandStoppedError, Waiting
 from builder.log.progress import ProgressLog, say
 from builder.place.sites import call_fence, transfer_fence
 from builder.policy import ImagePolicy
@@ -43,6 +42,7 @@ from remuda.model.build import Blame, Build
 from remuda.model.builtfile import BuiltFile
 from remuda.model.tags import Owner
 from remuda.runtime.clock import Clock
+from remuda.runtime.waiting import HandStoppedError, Waiting
 from remuda.store.api import Store, Stored
 from remuda.visible import visible
 

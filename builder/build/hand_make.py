@@ -15,7 +15,6 @@ from builder.build.hand_quiet import Quieting
 from builder.build.hand_secrets import SECRETS_STEP, read_secrets
 from builder.build.hand_snapshot import ASK_S, Snapshots
 from builder.build.hand_statement import Stating, parent_statement, wanted
-from builder.build.hand_steps import StepContext, StepRunner
 from builder.build.outcome import Quieted
 from builder.build.release import Release
 from builder.build.stating import Making
@@ -40,6 +39,7 @@ from remuda.model.imageask import ImageUse
 from remuda.ssh.checks import make_checks
 from remuda.ssh.keyfile import KeyRing
 from remuda.ssh.session import SshSession
+from remuda.steps.runner import StepContext, StepFailedError, StepRunner
 from remuda.store.api import Stored
 from remuda.visible import visible
 
@@ -212,8 +212,7 @@ class _Making(Attempt):
             secrets=self.secrets,
             copied=self.task.policy.copied,
         )
-        self.phase = "steps"
-        StepRunner(session=session, context=context, waiting=self.waiting, log=self.log).run_all()
+        self._run_steps(session, context)
         self.phase = "checks-before"
         quieting.check(make_checks(recipe.checks_before))
         self._begin("inventory")
@@ -222,6 +221,14 @@ class _Making(Attempt):
         self.inventory = keep_inventory(store, build.id, packages, contents, self.log)
         self.release = quieting.release()
         return quieting
+
+    def _run_steps(self, session: SshSession, context: StepContext) -> None:
+        self.phase = "steps"
+        runner = StepRunner(session=session, context=context, waiting=self.waiting, log=self.log)
+        try:
+            runner.run_all()
+        except StepFailedError as exc:
+            raise blame.fail(exc.step, exc.blame, exc.why) from exc
 
     def _quiet(
         self, quieting: Quieting, machine: HeldMachine, known_keys: tuple[str, ...]

@@ -7,9 +7,7 @@ from typing import Final
 
 from builder.build.hand_inventory import packages_script, read_packages
 from builder.build.release import Release, read_release, release_script
-from builder.build.step_scripts import HOST_KEYS
 from builder.hands import blame
-from builder.hands.waiting import HandStoppedError, Waiting
 from builder.log.progress import ProgressLog, say
 from builder.quiet.files import files_script, measure_of, read_files
 from builder.quiet.identity import flat_identity
@@ -29,9 +27,11 @@ from remuda.config.recipes import ImageRecipe
 from remuda.images.inventory import MachineContents, Package
 from remuda.known_secrets import KNOWN
 from remuda.model.build import Blame
+from remuda.runtime.waiting import HandStoppedError, Waiting
 from remuda.ssh.api import Script
 from remuda.ssh.runner import STOPPED, Ran
 from remuda.ssh.session import SshSession
+from remuda.steps.scripts import HOST_KEYS
 from remuda.visible import visible
 
 #: sshd makes three or four, of which RSA's is the longest.

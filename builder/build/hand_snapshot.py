@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from builder.hands import blame
-from builder.hands.waiting import OverdueError, Waiting
 from builder.log.progress import ProgressLog, say
 from builder.upload.outcome import WholeImage
 from remuda.cloud.api import (
@@ -25,6 +24,7 @@ from remuda.model import tags
 from remuda.model.build import Blame
 from remuda.model.ids import ServerId
 from remuda.model.tags import ImageTags
+from remuda.runtime.waiting import OverdueError, Waiting
 from remuda.visible import visible
 
 #: Nova lets a machine end by itself for 60 s, and then takes its power: file systems are torn.

@@ -11,7 +11,6 @@ from builder.build.tasks import AdoptTask, MakeTask
 from builder.hands import blame
 from builder.hands.held_record import hold_build
 from builder.hands.means import LOG_FILES_MAX, LOGS, NOT_WRITTEN, HandMeans, writer_of
-from builder.hands.waiting import Waiting
 from builder.log.build_log import BuildLog
 from builder.log.log_file import prune
 from builder.machine.hand_enter import JobMachine
@@ -22,6 +21,7 @@ from remuda.config.model import Provider
 from remuda.images.buildlog import erase_log
 from remuda.model.build import Blame, Build
 from remuda.model.image import BuildId
+from remuda.runtime.waiting import Waiting
 from remuda.store.api import Store
 
 _UNKNOWN_LABEL: Final = "how its machine is logged in to is not in the configuration any more"

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from builder.hands.waiting import HandStoppedError, OverdueError
 from remuda.cloud.api import CloudError
 from remuda.metrics.results import Result
 from remuda.model.build import Blame, Mishap
@@ -11,6 +10,7 @@ from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.status import FailureReport, decode_failure
 from remuda.redaction import redact_middle
+from remuda.runtime.waiting import HandStoppedError, OverdueError
 from remuda.ssh.errors import KeyFileError, SshError
 from remuda.store import paths
 from remuda.store.api import Store, StoreError

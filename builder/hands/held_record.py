@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from builder.build.writes import write_build
-from builder.hands.waiting import Waiting
 from builder.upload.writes import write_upload
 from remuda.model.build import Build, decode_build
 from remuda.model.codec import CorruptRecordError
 from remuda.model.upload import Upload, decode_upload
+from remuda.runtime.waiting import Waiting
 from remuda.store.api import (
     MissingError,
     Op,

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Final
 
 from builder.hands.held_record import TakenOverError
-from builder.hands.waiting import HandStoppedError
 from builder.place.clouds import Clouds
 from remuda.cloud.image_store import ImageStore
 from remuda.config.model import Config
 from remuda.model.ids import ReplicaId
 from remuda.runtime.clock import Clock
 from remuda.runtime.log import Log
+from remuda.runtime.waiting import HandStoppedError
 from remuda.store.api import Store, StoreError
 
 #: Complete logs on this host; each has 64 MiB at most, and mostly far less.

@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from builder.hands.waiting import Waiting
 from builder.log.progress import ProgressLog
 from builder.machine.hand_borrow import Machines, MachineWanted
 from builder.policy import ImagePolicy
@@ -15,6 +14,7 @@ from remuda.model.image import UploadId
 from remuda.model.imageask import ImageUse
 from remuda.model.tags import Owner
 from remuda.runtime.clock import Clock
+from remuda.runtime.waiting import Waiting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 from builder.hands import blame
-from builder.hands.waiting import Waiting
 from builder.log.progress import ProgressLog, say
 from builder.machine.hand_enter import JobMachine, let_in
 from builder.machine.hand_evidence import tell_launches
@@ -21,6 +20,7 @@ from remuda.model.image import UploadId
 from remuda.model.imageask import IMAGE_PRIORITY, ImageAsk, ImageUse, image_label
 from remuda.model.tags import Owner
 from remuda.runtime.clock import Clock
+from remuda.runtime.waiting import Waiting
 from remuda.ssh.api import Login
 from remuda.ssh.errors import SshError
 from remuda.ssh.session import SshSession, open_session

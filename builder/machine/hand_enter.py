@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from builder.hands import blame
-from builder.hands.waiting import Waiting
 from builder.machine.hand_login_keys import LoginKey
 from builder.machine.hand_vouch import forged, read_launch, refusal, shown
 from builder.machine.held import HeldMachine
@@ -24,6 +23,7 @@ from remuda.model.image import BuildId
 from remuda.model.launch import Launch, Step
 from remuda.model.node import Node, NodeState
 from remuda.model.tags import Owner
+from remuda.runtime.waiting import Waiting
 from remuda.ssh.api import Login
 from remuda.store import paths
 from remuda.store.api import Store

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from builder.hands import blame
-from builder.hands.waiting import OverdueError, Waiting
 from remuda.cloud.api import Cloud, GoneError, Server, TryLaterError
 from remuda.insight.facts import NodeFacts
 from remuda.model import launch as launch_record
@@ -19,6 +18,7 @@ from remuda.model.ids import NodeId, RequestId, ServerId
 from remuda.model.image import UploadId
 from remuda.model.launch import Launch
 from remuda.model.tags import Owner
+from remuda.runtime.waiting import OverdueError, Waiting
 from remuda.store import paths
 from remuda.store.api import Store
 from remuda.visible import visible

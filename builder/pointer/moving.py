@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from builder.actions import Plan
 from builder.alarm.actions import RaiseAlarm
+from builder.image import using
 from builder.place.view import ProviderFacts
-from builder.pointer.actions import MovePointer, pointer_name
+from builder.pointer.actions import DropPointer, MovePointer, pointer_name
 from builder.policy import ImagePolicy
 from builder.view import WorldView
 from remuda.images import moves
@@ -22,6 +23,8 @@ def step(view: WorldView, policy: ImagePolicy, facts: ProviderFacts, plan: Plan)
     name = pointer_name(policy.image, facts.name)
     if not view.mine(name) or name in view.busy:
         return
+    if policy.ttl_s is not None and _left(view, policy, shelf, name, plan):
+        return
     pointer = _away(view, shelf)
     if pointer is None and shelf.pointer is not None and shelf.pointer.pinned is not None:
         ends_s = shelf.pointer.pinned.until_s
@@ -34,6 +37,36 @@ def step(view: WorldView, policy: ImagePolicy, facts: ProviderFacts, plan: Plan)
     if pointer is not None:
         _say_unpinned(shelf, pointer, plan)
         plan.do(MovePointer(image=policy.image, provider=facts.name, after=pointer))
+
+
+def _left(view: WorldView, policy: ImagePolicy, shelf: Shelf, name: str, plan: Plan) -> bool:
+    """Whether nobody has used an image that is made on first use, so that its pointer goes.
+
+    A pin is somebody's word that it stays.
+    """
+    goes_s, pointer = using.goes_s(view, policy), shelf.pointer
+    if view.now_s < goes_s:
+        if goes_s < float("inf"):
+            plan.wake(goes_s)
+        return False
+    if pointer is not None and pointer.pin_at(view.now_s) is not None:
+        return False
+    paused = view.paused(policy.image)
+    if pointer is None:
+        plan.wait(name, "nobody uses it: it is made on first use")
+    elif paused is not None:
+        plan.wait(name, paused)
+    elif any(_usable(shelf, number) for number in pointer.withdrawn):
+        # The words go with the pointer, and another one would name it again.
+        plan.wait(name, "what was withdrawn goes first")
+    else:
+        plan.do(DropPointer(image=policy.image, provider=shelf.provider))
+    return True
+
+
+def _usable(shelf: Shelf, number: int) -> bool:
+    upload = shelf.uploads.get(number)
+    return upload is not None and upload.state is UploadState.USABLE
 
 
 def _say_unpinned(shelf: Shelf, after: Pointer, plan: Plan) -> None:

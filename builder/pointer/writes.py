@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from builder.pointer.actions import MovePointer
+from builder.pointer.actions import DropPointer, MovePointer
 from builder.view import WorldView
 from remuda.images import writes as image_writes
-from remuda.store.api import Check, Op
+from remuda.store.api import Check, Delete, Op
 
 
 def _move_pointer(view: WorldView, action: MovePointer) -> list[Op]:
@@ -19,7 +19,18 @@ def _move_pointer(view: WorldView, action: MovePointer) -> list[Op]:
     return [*ops, *fence]
 
 
+def _drop_pointer(view: WorldView, action: DropPointer) -> list[Op]:
+    """Whoever uses the image in between, or pauses it, makes it fail, as does a move."""
+    library = view.library
+    pointer, tally = library.pointers[action.id], library.tallies.get(action.id)
+    counted = [] if tally is None else [Delete(path=tally.path, version=tally.version)]
+    seen = (library.images.get(action.image), library.uses.get(action.image))
+    fence = [Check(path=one.path, version=one.version) for one in seen if one is not None]
+    return [*counted, Delete(path=pointer.path, version=pointer.version), *fence]
+
+
 #: What each action of its noun writes.
 WRITES: Final[Mapping[type, Callable[[WorldView, Any], list[Op]]]] = {
     MovePointer: _move_pointer,
+    DropPointer: _drop_pointer,
 }

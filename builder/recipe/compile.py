@@ -3,27 +3,21 @@
 Pure: what the files of a recipe hold comes in.
 """
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from builder.policy import ImagePolicy, always, never
 from remuda.config.capturing import CaptureRules, rules_of
-from remuda.config.fingerprint import Trees, copied_paths, fingerprint
+from remuda.config.fingerprint import ReadTree, image_fingerprint, read_trees
 from remuda.config.images import CanaryFrom, RolloutWindow, ScheduleFrom
 from remuda.config.model import Config
 from remuda.config.parts import CheckFrom
-from remuda.config.recipes import ImageRecipe, parent_of, recipes
+from remuda.config.recipes import ImageRecipe, groups_of, parent_of, recipes
 from remuda.config.schedule import next_due_s, opens_s
 from remuda.config.sources import UnreadableError
-from remuda.config.trees import TreeEntry
 from remuda.images.canary import CanaryPlan
-
-#: Says what stands at a path of this host.
-ReadTree = Callable[[Path], Sequence[TreeEntry]]
 
 _NEVER_S: Final = float("inf")
 
@@ -82,13 +76,13 @@ def compile_policy(
         UnreadableError: If a file or folder that it copies cannot be read.
         UnusableRecipeError: If it means no one image.
     """
-    groups, trees = groups_of(recipe), _trees(recipe, read)
+    groups, trees = groups_of(recipe), read_trees(recipe, read)
     schedule, window, name = recipe.schedule, recipe.rollout_window, recipe.name
     captured = None if recipe.capture is None else (rules or rules_of()).refusal
     anywhere = recipe.capture is not None or recipe.command is not None
     return ImagePolicy(
         image=name,
-        fingerprint=_fingerprint(recipe, groups, trees),
+        fingerprint=image_fingerprint(recipe, trees),
         copied=trees,
         groups=groups,
         copies=frozenset(one for group in groups for one in group[1:] if not anywhere),
@@ -103,6 +97,7 @@ def compile_policy(
         canary=None if recipe.canary is None else canary_plan(recipe.canary),
         keep=recipe.keep,
         paused=recipe.paused,
+        ttl_s=recipe.ttl_s,
         capture_refusal=None if captured is None else partial(captured, name),
     )
 
@@ -117,42 +112,6 @@ def canary_plan(canary: CanaryFrom) -> CanaryPlan:
         miss=canary.miss,
         after_s=canary.promote_after,
     )
-
-
-def groups_of(recipe: ImageRecipe) -> tuple[tuple[str, ...], ...]:
-    """Return the providers that share a making: who makes it first, then who copies it."""
-    if recipe.capture is not None or recipe.command is not None:
-        # Made wherever the machine is, or brought to any of them, and copied to the others.
-        return (tuple(recipe.makings),)
-    groups: dict[str, list[str]] = {}
-    for name, making in recipe.makings.items():
-        maker = making.copy_from
-        if maker is None or maker not in recipe.makings:
-            maker = name
-        groups.setdefault(maker, []).append(name)
-    return tuple(
-        tuple(sorted(group, key=lambda one, first=maker: one != first))  # type: ignore[misc]
-        for maker, group in groups.items()
-    )
-
-
-def _trees(recipe: ImageRecipe, read: ReadTree) -> Trees:
-    """Return what stands at each path that steps copy, or a command reads."""
-    trees: dict[str, Sequence[TreeEntry]] = {}
-    for path in copied_paths(recipe):
-        try:
-            trees[path] = read(Path(path))
-        except UnreadableError as error:
-            raise UnreadableError(f"{path!r}, which it copies or reads, {error}") from None
-    return trees
-
-
-def _fingerprint(recipe: ImageRecipe, groups: tuple[tuple[str, ...], ...], trees: Trees) -> str:
-    """Return one hash for all groups; a provider more with an equal making does not change it."""
-    prints = sorted({fingerprint(recipe, group[0], trees) for group in groups})
-    if len(prints) == 1:
-        return prints[0]
-    return hashlib.sha256("\n".join(prints).encode()).hexdigest()
 
 
 def _parent(recipe: ImageRecipe) -> str | None:

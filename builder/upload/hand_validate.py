@@ -8,7 +8,6 @@ from builder.build.hand_quiet import Quieting
 from builder.build.hand_secrets import SecretError, read_secrets
 from builder.hands import blame
 from builder.hands.held_record import HeldRecord, TakenOverError, hold_upload
-from builder.hands.waiting import HandStoppedError
 from builder.log.progress import ProgressLog, say
 from builder.machine.hand_begin import InCloud, InPhases, MachineHand
 from builder.machine.hand_borrow import MachineWanted
@@ -25,6 +24,7 @@ from remuda.model.build import Blame, Build, Mishap
 from remuda.model.codec import CorruptRecordError
 from remuda.model.imageask import ImageUse
 from remuda.model.upload import TrialTimes, Upload
+from remuda.runtime.waiting import HandStoppedError
 from remuda.ssh.api import Proof, ProofSpec, ProofStep, Prover, Script, StepTaken
 from remuda.ssh.checks import make_checks
 from remuda.store.api import Stored, StoreError

@@ -2,6 +2,7 @@
 
 from builder.actions import Plan
 from builder.build.lifecycle import other_places, unwanted
+from builder.image import using
 from builder.place.view import ProviderFacts
 from builder.policy import pause_s_max
 from builder.upload.actions import BeginUpload, Copy, DropUpload, TakeUpload
@@ -22,8 +23,9 @@ def spread(view: WorldView, build: Build, plan: Plan) -> None:
     if build.state is not BuildState.BUILT or unwanted(build) is not None:
         return
     newest = [one for one in view.builds(build.id.image) if one.group == build.group][-1]
-    if build.id != newest.id or build.id.image not in view.policies:
-        return
+    policy = view.policies.get(build.id.image)
+    if build.id != newest.id or policy is None or using.over(view, policy):
+        return  # what goes everywhere, unused, is not put where it has gone already
     uploads = list(view.uploads(build.id))
     have = {one.id.place for one in uploads}
     if any(one.state in WHOLE for one in uploads) and view.mine(f"spread {build.id}"):

@@ -1,15 +1,19 @@
 """Which uploads retire, which are deleted, and which records of them go."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from builder.actions import Plan
 from builder.build.lifecycle import unwanted
 from builder.build.retire import evidence_s
+from builder.image import using
 from builder.place.view import ListedImage
+from builder.policy import ImagePolicy
 from builder.upload.actions import CondemnUpload, EraseImage, ForgetUpload, RetireUpload
 from builder.view import WorldView
+from remuda.config.units import show_duration
 from remuda.images.references import ReferenceKind, References, index, unknown, why_held
 from remuda.model.build import Build
 from remuda.model.image import UploadId
@@ -56,9 +60,22 @@ def _kept(view: WorldView) -> set[UploadId]:
     kept: set[UploadId] = set()
     for (image, _), some in proven.items():
         policy = view.policies.get(image)
+        if policy is not None and policy.ttl_s is not None:
+            kept.update(sorted(_of_this_recipe(view, policy, some))[-max(policy.keep, 1) :])
+            continue
         # Of an image without a recipe, all: an error in the configuration removes nothing.
         kept.update(some if policy is None else sorted(some)[-max(policy.keep, 1) :])
     return kept
+
+
+def _of_this_recipe(
+    view: WorldView, policy: ImagePolicy, some: Iterable[UploadId]
+) -> list[UploadId]:
+    """Return those that new machines may boot of an image that is made on first use."""
+    if using.over(view, policy):
+        return []
+    builds = ((one, view.build(one.build)) for one in some)
+    return [one for one, build in builds if build and build.fingerprint == policy.fingerprint]
 
 
 def _upload(view: WorldView, upload: Upload, held: _Held, plan: Plan) -> None:
@@ -83,13 +100,21 @@ def _usable(view: WorldView, upload: Upload, held: _Held, plan: Plan) -> None:
     build = view.build(upload.id.build)
     if upload.id in held.kept or build is None:
         return
-    because = unwanted(build) or "newer builds are kept"
+    because = unwanted(build) or _why_gone(view, view.policies.get(upload.id.build.image))
     ends_s = _restorable_until_s(view, build)
     needed = any(one.full for one in view.at(upload.id.place))
     if view.now_s < ends_s and not needed:
         plan.wait(upload.id, f"{because}; it is kept, for it may be restored", ends_s)
     else:
         _retire(upload, because, held, plan)
+
+
+def _why_gone(view: WorldView, policy: ImagePolicy | None) -> str:
+    if policy is None or policy.ttl_s is None:
+        return "newer builds are kept"
+    if using.over(view, policy):
+        return f"nobody has used it for {show_duration(policy.ttl_s)}"
+    return "it is made anew when it is used: its recipe has changed, or a newer build is there"
 
 
 def _restorable_until_s(view: WorldView, build: Build) -> float:

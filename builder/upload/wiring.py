@@ -7,7 +7,6 @@ from typing import Final
 from builder.hands import blame
 from builder.hands.held_record import hold_upload
 from builder.hands.means import NOT_WRITTEN, HandMeans, writer_of
-from builder.hands.waiting import Waiting
 from builder.log.build_log import BuildLog
 from builder.log.progress import ProgressLog
 from builder.place.clouds import Clouds, NoSuchProviderError
@@ -20,6 +19,7 @@ from builder.upload.tasks import CopyTask, EraseTask, TrialTask
 from remuda.cloud.api import CloudConfigError
 from remuda.model.build import Blame
 from remuda.model.upload import Upload
+from remuda.runtime.waiting import Waiting
 
 #: A candidate may wait for room so long; then the next provider of its place is tried.
 TRIAL_ROOM_S: Final = 900.0

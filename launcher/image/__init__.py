@@ -1,1 +1,1 @@
-"""Images of ours: which one is booted, and what is outdated."""
+"""Images of ours: which one is booted, what is outdated, and what is used."""

@@ -5,12 +5,14 @@ All machines of a request that boot the same image boot the same build of it
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
+from launcher.image.first_use import begun_plain, image_of, unmade
 from launcher.node.budget import served_build
 from launcher.node.shortage import Shortage
 from launcher.node.view import NodeView
-from launcher.policy import Key
+from launcher.policy import Key, OnDemand, plain
 from launcher.request.view import RequestView
 from launcher.world import World
 from remuda.images.references import upload_of
@@ -23,8 +25,22 @@ from remuda.runtime.now import Now
 _NO_BUILD: Final = 0
 
 
-def bind(world: World, now: Now, key: Key, view: RequestView | None) -> UploadId | Shortage | None:
-    """Return what a new machine of *key* boots; None: it is no image of ours.
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What a new machine boots.
+
+    Attributes:
+        upload: Of ours; None: an image of the cloud.
+        first_use: Fingerprint of the recipe that it runs, for there is no build of its image; or
+            None.
+    """
+
+    upload: UploadId | None = None
+    first_use: str | None = None
+
+
+def bind(world: World, now: Now, key: Key, view: RequestView | None) -> Bound | Shortage:
+    """Return what a new machine of *key* boots, or why it waits.
 
     Args:
         world: What is known.
@@ -34,19 +50,46 @@ def bind(world: World, now: Now, key: Key, view: RequestView | None) -> UploadId
     """
     image = world.policy.built.get(key)
     if labelled_image(key[1]) is not None:
-        return _asked(world, now, key, view, image)
+        return _bound(_asked(world, now, key, view, image))
     if image is None:
-        return None
+        return Bound()
+    found = image_of(world, key)
     if view is not None:
-        kept = _begun(world, view, image) or world.images.tried(image, now.wall_s, view.id)
+        kept = _begun(world, view, image)
+        if kept is None and found is not None and begun_plain(world, view, found):
+            return _plain(world, now, key, view, found)
+        kept = kept or world.images.tried(image, now.wall_s, view.id)
         if kept is not None:
-            return kept
-    return served_build(world, now, image)
+            return Bound(kept)
+    found = unmade(world, now, key)
+    if found is not None:
+        return _plain(world, now, key, view, found)
+    return _bound(served_build(world, now, image))
 
 
-def for_anybody(
-    world: World, now: Now, key: Key, upload: UploadId | None, number: int
-) -> UploadId | None:
+def _bound(upload: UploadId | Shortage | None) -> Bound | Shortage:
+    return upload if isinstance(upload, Shortage) else Bound(upload)
+
+
+def _plain(
+    world: World, now: Now, key: Key, view: RequestView | None, found: OnDemand
+) -> Bound | Shortage:
+    """Return what a machine boots that runs the recipe of its image itself."""
+    if found.trouble is not None:
+        name = found.recipe.name
+        return Shortage(reason=f"{name} is made on first use, and here {found.trouble}")
+    start = world.policy.plain[plain(key)].image.built
+    if start is None:
+        return Bound(first_use=found.fingerprint)
+    upload = (None if view is None else _begun(world, view, start)) or served_build(
+        world, now, start
+    )
+    if isinstance(upload, Shortage):
+        return upload
+    return Bound(upload, first_use=found.fingerprint)
+
+
+def for_anybody(world: World, now: Now, key: Key, bound: Bound, number: int) -> Bound:
     """Return what one of the machines boots that no request alone is to have.
 
     A part of them boots the canary, as a part of the requests is to get it.
@@ -55,15 +98,16 @@ def for_anybody(
         world: What is known.
         now: When.
         key: Pool and label.
-        upload: What machines of *key* boot, by :func:`bind`.
+        bound: What machines of *key* boot, by :func:`bind`.
         number: Tells it from the others that are begun in the same plan.
     """
     image = world.policy.built.get(key)
-    if upload is None or image is None:
-        return upload
+    if bound.upload is None or bound.first_use is not None or image is None:
+        return bound
     # The ledger's version tells one plan from the next: nothing else is random here.
     who = f"{key[0]}/{key[1]}/{world.ledger_version}/{number}"
-    return world.images.tried(image, now.wall_s, who) or upload
+    tried = world.images.tried(image, now.wall_s, who)
+    return bound if tried is None else Bound(tried)
 
 
 def _asked(
@@ -184,7 +228,8 @@ def _enough(left: Mapping[str, Sequence[NodeId]], labels: Sequence[str]) -> bool
 def _build(world: World, node_id: NodeId) -> tuple[str | None, int]:
     """Return the image of ours that a machine boots, or that its label has by now, and which."""
     view = world.nodes.views[node_id]
-    upload_id = None if view.launch is None else upload_of(view.launch)
+    launch = view.launch
+    upload_id = None if launch is None or launch.first_use is not None else upload_of(launch)
     if upload_id is None:
         return world.policy.built.get(view.key), _NO_BUILD
     return upload_id.build

@@ -14,6 +14,7 @@ from remuda.model.build import Build
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId
 from remuda.model.image import BuildId, UploadId, number_of
+from remuda.model.lastuse import LastUse
 from remuda.model.launch import Launch
 from remuda.model.pointer import Pointer
 from remuda.model.tally import PLAIN, Tally, decode_tally
@@ -27,7 +28,7 @@ T = TypeVar("T")
 _PATH: Final = re.compile(
     re.escape(paths.IMAGES)
     + r"/(?P<image>[^/]+)"
-    + r"/(?:pointers/(?P<provider>[^/]+)(?P<tally>/tally)?"
+    + r"/(?:(?P<use>use)|pointers/(?P<provider>[^/]+)(?P<tally>/tally)?"
     + r"|builds/(?P<number>[^/]+)(?:/uploads/(?P<place>[^/]+))?)"
 )
 
@@ -49,6 +50,10 @@ class Images:
         pointers: Of this provider, by image.
         tallies: What is counted here, by image, and what is counted of none; one that cannot be
             read is begun anew.
+        uses: When images that are made on first use were last used; one that cannot be read is
+            written anew.
+        noted_s: When we last tried to write that (monotonic).
+        unnoted: When those were used (wall clock) of which we tried to write it, and nobody has.
         closed: Images whose tally we may not read, so that nothing is counted of them.
         uploads: In all places: which one is ours, the pointers and requests say.
         captures: The build that is made of a job's machine, by its node and what was asked.
@@ -57,6 +62,9 @@ class Images:
     provider: str
     pointers: dict[str, Stored[Pointer]] = field(default_factory=dict)
     tallies: dict[str, Stored[Tally]] = field(default_factory=dict)
+    uses: dict[str, Stored[LastUse]] = field(default_factory=dict)
+    noted_s: dict[str, float] = field(default_factory=dict)
+    unnoted: dict[str, float] = field(default_factory=dict)
     closed: set[str] = field(default_factory=set)
     builds: dict[BuildId, Stored[Build]] = field(default_factory=dict)
     uploads: dict[UploadId, Stored[Upload]] = field(default_factory=dict)
@@ -75,8 +83,9 @@ class Images:
         stored = change.stored if isinstance(change, Put) else None
         if provider is not None and provider != self.provider:
             return None
-        if found["tally"] is not None:
-            self._tally(image, change, stored)
+        if found["use"] is not None or found["tally"] is not None:
+            keep = self._use if found["use"] is not None else self._tally
+            keep(image, change, stored)
             return None
         if provider is not None:
             return self._pointer(image, stored)
@@ -132,6 +141,18 @@ class Images:
             value = decode_tally(image, self.provider, stored.value)
         finally:
             self.tallies[image] = Stored(path=stored.path, value=value, version=stored.version)
+
+    def _use(self, image: str, _change: Put | Gone, stored: Stored[bytes] | None) -> None:
+        self.uses.pop(image, None)
+        if stored is None:
+            return
+        value = LastUse(image=image)
+        try:
+            read = kinds.USES.read(image, stored)
+            value = value if read is None else read.value
+            self.unnoted.pop(image, None)
+        finally:
+            self.uses[image] = Stored(path=stored.path, value=value, version=stored.version)
 
     def counts(self, image: str) -> Stored[Tally] | None:
         """Return what is counted of an image here, to be written anew; None: there is none yet.

@@ -38,6 +38,7 @@ def intend(
     for_request: RequestId | None = None,
     on_account_of: RequestId | None = None,
     upload: UploadId | None = None,
+    first_use: str | None = None,
     login_key: str | None = None,
 ) -> Intent:
     """Return what is to be made of a label in a pool.
@@ -50,6 +51,7 @@ def intend(
         for_request: The request that alone may have it; it is on its account, too.
         on_account_of: The request that it is started for, though another may get it.
         upload: The image of ours that it boots, or None.
+        first_use: Fingerprint of the recipe that it runs before its setup, or None.
         login_key: Public line of the key that opens it for its builder, or None.
     """
     return Intent(
@@ -62,6 +64,7 @@ def intend(
         for_request=for_request,
         on_account_of=for_request or on_account_of,
         upload=upload,
+        first_use=first_use,
         login_key=login_key,
     )
 
@@ -116,6 +119,7 @@ def born(
         host_key=host_key,
         image_build=None if intent.upload is None else str(intent.upload.build),
         image_place=None if intent.upload is None else intent.upload.place,
+        first_use=intent.first_use,
         login_key=intent.login_key,
     )
     return NewNode(launch=launch, node=_users_record(policy, launch, launcher))

@@ -8,10 +8,11 @@ the same room.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from launcher.image.first_use import looked_up, unmade
 from launcher.image.index import NoneServed
 from launcher.node.index import Usage
 from launcher.node.shortage import Shortage, beyond, over
-from launcher.policy import Key, Limits
+from launcher.policy import Key, Limits, plain
 from launcher.provider.cloud import CloudView, Recipe
 from launcher.server.usage import pool_usage, total_usage
 from launcher.world import World
@@ -58,7 +59,7 @@ class Budget:
 
     def full_after(self, key: Key, n: int) -> bool:
         """Whether no more could be started after *n* more of *key*, whose recipe is known."""
-        recipe = self.world.cloud.recipes[key]
+        recipe = self.world.cloud.recipes[looked_up(self.world, self.now, key)]
         self.take(key, recipe, n)
         full = self.shortage(key) is not None
         self.take_back(key, recipe, n)
@@ -103,9 +104,11 @@ class Budget:
         return self._order_shortage(key) or self._image_shortage(key)
 
     def _order_shortage(self, key: Key) -> Shortage | None:
-        cloud, refused = self.world.cloud, self.world.cloud.refusals.get(key)
+        cloud, label = self.world.cloud, key[1]
+        key = looked_up(self.world, self.now, key)
+        refused = cloud.refusals.get(key)
         if key in cloud.broken:
-            return Shortage(reason=f"{key[1]} cannot be made: {cloud.broken[key]}")
+            return Shortage(reason=f"{label} cannot be made: {cloud.broken[key]}")
         if refused is not None:
             reason = f"the cloud refused it ({refused.why}); what it names is looked up again"
             return Shortage(reason=reason, passing=True)
@@ -117,6 +120,12 @@ class Budget:
         image = self.world.policy.built.get(key)
         if image is None or labelled_image(key[1]) is not None:
             return None
+        found = unmade(self.world, self.now, key)
+        if found is not None:
+            start = self.world.policy.plain[plain(key)].image.built
+            if start is None or found.trouble is not None:
+                return None  # what speaks against it says who binds the machine
+            image = start
         served = served_build(self.world, self.now, image)
         return served if isinstance(served, Shortage) else None
 
@@ -124,7 +133,8 @@ class Budget:
         """Return why a pool has no room for so many nodes of each label at once, or None."""
         need = Usage()
         for label, n in labels.items():
-            recipe = self.world.cloud.recipes.get((pool, label))
+            key = looked_up(self.world, self.now, (pool, label))
+            recipe = self.world.cloud.recipes.get(key)
             if recipe is not None:
                 need.add(_cost(recipe, n))
         return self._pool_shortage(pool, need) or self._quota_shortage(pool, need)

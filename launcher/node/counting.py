@@ -60,6 +60,8 @@ def _image(launch: Launch) -> str | None:
     """Return the image of whose build a machine is counted; None: it boots none, or a trial's."""
     if launch.image_build is None or labelled_image(launch.label) is not None:
         return None
+    if launch.first_use is not None:
+        return None  # what the recipe does to it tells nothing of the image below
     return launch.image_build.rpartition("/")[0]
 
 

@@ -7,6 +7,7 @@ which we had no connection to ZooKeeper; and what a listing would tell is not ju
 from typing import Final
 
 from launcher.actions import Plan
+from launcher.image.first_use import more_s
 from launcher.node.view import NodeView
 from launcher.server.addressing import wants_ip
 from launcher.world import World
@@ -15,7 +16,7 @@ from remuda.runtime.now import Now
 from remuda.ssh.api import ProofStep
 
 #: Steps of a proof that run on the machine: somebody is in.
-SCRIPTS: Final = frozenset({ProofStep.SETUP, ProofStep.CHECK})
+SCRIPTS: Final = frozenset({ProofStep.STEP, ProofStep.SETUP, ProofStep.CHECK})
 #: A cloud that shows no listing for so long past a deadline is believed to have no machine.
 BLIND_S_MAX: Final = 600.0
 #: A hand that is this much over its own deadline does not come back.
@@ -30,7 +31,12 @@ EVIDENCE_S_MAX: Final = 30.0
 
 def launch_ends_s(world: World, view: NodeView, launch: Launch, now: Now) -> float:
     """Return when a machine has to be ready (wall clock)."""
-    return launch.planned_s + world.policy.config.launch_timeout + _waited_s(world, view, now)
+    return launch.planned_s + launch_limit_s(world, launch) + _waited_s(world, view, now)
+
+
+def launch_limit_s(world: World, launch: Launch) -> float:
+    """Return how long a launch may take, s; one that runs a recipe has time for that besides."""
+    return world.policy.config.launch_timeout + more_s(world, launch)
 
 
 def boot_ends_s(world: World, view: NodeView, launch: Launch, now: Now) -> float:

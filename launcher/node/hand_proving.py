@@ -54,7 +54,10 @@ class ProvingHands:
 
 @dataclass(slots=True)
 class _Telling:
-    """Tells which script of a proof begins: whatever follows the login, or another script."""
+    """Tells which script of a proof begins: whatever follows the login, or another script.
+
+    Steps of a recipe are such, too.
+    """
 
     node: NodeId
     order: ProofSpec
@@ -64,8 +67,10 @@ class _Telling:
 
     def __post_init__(self) -> None:
         """Know what follows."""
+        recipe = () if self.order.recipe is None else self.order.recipe.names
         setup = () if self.order.setup is None else ((ProofStep.SETUP, self.order.setup.name),)
-        self.left = [*setup, *((ProofStep.CHECK, one.name) for one in self.order.checks)]
+        steps = ((ProofStep.STEP, name) for name in recipe)
+        self.left = [*steps, *setup, *((ProofStep.CHECK, one.name) for one in self.order.checks)]
 
     def take(self, taken: StepTaken) -> None:
         """Take one step that ended."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from launcher.actions import Action, Plan
 from launcher.capture.capturing import capture
-from launcher.image.outdated import not_handed_out, outdated, unbootable
+from launcher.image.outdated import not_handed_out, outdated, unbootable, unused
 from launcher.lanes import noting
 from launcher.node.actions import (
     Adopt,
@@ -186,10 +186,10 @@ def _ask_for(world: World, view: NodeView, now: Now, plan: Plan) -> Action | Non
     if now.wall_s > ask_ends_s(world, launch):
         # Somebody else may have drawn conclusions already: it is never asked for.
         return Condemn(node=view.id, cause="it was not asked for in time")
-    if view.key in world.cloud.broken:
-        cause = f"{view.key[1]} cannot be made: {world.cloud.broken[view.key]}"
+    if view.looked_up in world.cloud.broken:
+        cause = f"{view.key[1]} cannot be made: {world.cloud.broken[view.looked_up]}"
         return Condemn(node=view.id, cause=cause, result=Result.ORDER)
-    if view.key not in world.cloud.recipes:
+    if view.looked_up not in world.cloud.recipes:
         # Image and flavor are being looked up again, as after every reload.
         plan.look_again("node", view.id, now.mono_s + RECIPE_AGAIN_S)
         return None
@@ -318,6 +318,7 @@ def _ready(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Ac
     assert view.launch is not None  # noqa: S101 - judged only with a launch record
     spoiled = _lost_key(view, view.launch) or outdated(world, view, view.launch)
     spoiled = spoiled or _left_by_builder(world, view, view.launch)
+    spoiled = spoiled or unused(world, view, view.launch)
     return spoiled or _waiting_ready(world, view, node, now, plan)
 
 

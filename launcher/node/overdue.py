@@ -6,7 +6,13 @@ from typing import Final
 from launcher.actions import Plan
 from launcher.node.actions import Condemn
 from launcher.node.blame import failed_step
-from launcher.node.deadlines import hand_ends_s, is_over, launch_ends_s, login_ends_s
+from launcher.node.deadlines import (
+    hand_ends_s,
+    is_over,
+    launch_ends_s,
+    launch_limit_s,
+    login_ends_s,
+)
 from launcher.node.view import NodeView
 from launcher.server.addressing import unaddressed, wants_ip
 from launcher.world import World
@@ -49,7 +55,7 @@ def out_of_time(
 
 def late_launch(world: World, launch: Launch) -> Condemn:
     """Return the end of a launch that took too long in all."""
-    limit_s = world.policy.config.launch_timeout
+    limit_s = launch_limit_s(world, launch)
     return Condemn(
         node=launch.id,
         cause=f"{launch.step} for too long: not ready after {limit_s:g} s",

@@ -139,7 +139,8 @@ class NodeResults:
         if proof.too_early or proof.stopped:
             view.patience.retry_s = now.mono_s + PROVE_AGAIN_S
             return
-        refused = Refusal(result=failed_step(proof), cause=proof.why)
+        result = None if proof.spoiled else failed_step(proof)
+        refused = Refusal(result=result, cause=proof.why)
         view.end = replace(view.end, refused=refused)
 
     def _probed(self, event: Probed, now: Now) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 
+from launcher.image.first_use import looked_up, unmade
 from launcher.node.actions import Grow, Intent
 from launcher.node.shares import Partner, shares
 from launcher.policy import Key
@@ -22,7 +23,7 @@ def feed_claims(work: DemandPass, *, start: bool) -> None:
         short = work.budget.shortage(key) if n > len(grown) else None
         if short is not None:
             work.short.setdefault(key, short)
-        recipe = work.world.cloud.recipes.get(key)
+        recipe = work.world.cloud.recipes.get(looked_up(work.world, work.now, key))
         if recipe is not None:
             work.budget.reserve(key, recipe, n - len(grown))
     if intents:
@@ -80,7 +81,12 @@ def keep_ready(work: DemandPass) -> None:
         return
     intents: list[Intent] = []
     for name, label in sorted(world.policy.labels.items()):
-        keys = [(p.name, name) for p in world.policy.pools.values() if name in p.labels]
+        # Nobody waits for a machine that is kept ready: none runs a recipe for that.
+        keys = [
+            (p.name, name)
+            for p in world.policy.pools.values()
+            if name in p.labels and unmade(world, now, (p.name, name)) is None
+        ]
         if label.min_ready == 0 or not keys:
             continue
         share = shares(label.min_ready, partners(work, name)).get(world.policy.provider, 0)

@@ -13,6 +13,8 @@ from launcher.node.blame import says_something
 from launcher.node.view import ENDED_STATES, NodeView
 from launcher.policy import Policy
 from launcher.server.addressing import address
+from remuda.config.model import PoolLabel
+from remuda.model.image import first_use_id
 from remuda.model.launch import Launch, Step, StepEvent
 from remuda.model.node import Node, NodeEvent
 
@@ -47,9 +49,16 @@ def ready_node(view: NodeView, policy: Policy) -> Node:
         az=server.az or launch.az,
         host_id=server.host_id,
         hostname=server.name,
-        image_id=launch.image_build or making.image.name or server.image_id,
+        image_id=_image_id(launch, making) or server.image_id,
         host_keys=list(view.proof.host_keys),
     ).with_server(server.id)
+
+
+def _image_id(launch: Launch, making: PoolLabel) -> str | None:
+    """Return what users are told that a machine boots, if the configuration says it."""
+    if launch.first_use is not None and making.image.built is not None:
+        return first_use_id(making.image.built)
+    return launch.image_build or making.image.name
 
 
 def proven(view: NodeView, node: Node, *, now_s: float) -> Stepped:

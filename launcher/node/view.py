@@ -6,6 +6,7 @@ from typing import Final
 from launcher.node.end import LIVING, End
 from launcher.node.patience import Look, Patience
 from launcher.node.proof import UNTRIED, ProofView
+from launcher.policy import Key, plain
 from launcher.server.address import NO_FLOATING_IP, AddressView
 from launcher.server.view import ServerView
 from remuda.model.guest import Guest
@@ -102,6 +103,12 @@ class NodeView:
     def key(self) -> tuple[str, str]:
         """Pool and label."""
         return ("", "") if self.launch is None else (self.launch.pool, self.launch.label)
+
+    @property
+    def looked_up(self) -> Key:
+        """By which key what it is made of was looked up."""
+        plainly = self.launch is not None and self.launch.first_use is not None
+        return plain(self.key) if plainly else self.key
 
     @property
     def coming(self) -> bool:

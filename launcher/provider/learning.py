@@ -60,16 +60,17 @@ def learn_success(world: World, view: NodeView, now: Now) -> None:
     world.cloud.no_room_times.pop(view.key[0], None)
     world.cloud.ready_s[view.key] = now.wall_s
     world.cloud.no_room_refusals.pop(view.key[0], None)
-    world.cloud.learn_boot(view.key, max(0.0, now.wall_s - view.launch.planned_s))
+    if view.launch.first_use is None:  # what takes longer says nothing of the others
+        world.cloud.learn_boot(view.key, max(0.0, now.wall_s - view.launch.planned_s))
     world.agenda.supply = True
 
 
 def learn_refusal(world: World, view: NodeView, error: BadOrderError, now: Now) -> None:
     """The cloud refused an order: before the next one like it, what it names is looked up anew."""
     cloud = world.cloud
-    cloud.doubted[view.key] = now.mono_s
+    cloud.doubted[view.looked_up] = now.mono_s
     if view.launch is None or view.launch.image_build is None:
-        cloud.refusals[view.key] = Refused(why=str(error), at_s=now.mono_s)
+        cloud.refusals[view.looked_up] = Refused(why=str(error), at_s=now.mono_s)
 
 
 def learn_recipes(world: World, event: Surveyed) -> None:

@@ -43,6 +43,10 @@ class ProviderStarts:
         needs = {
             key: self.world.images.needs(image, now.wall_s, candidate=proves(key[1]))
             for key, image in policy.built.items()
+        } | {
+            key: self.world.images.needs(making.image.built, now.wall_s)
+            for key, making in policy.plain.items()
+            if making.image.built is not None
         }
         self.submit(action, lambda: self.cloud.survey(policy, ours, needs, action.only))
 

@@ -135,7 +135,7 @@ def _judge_claimed(work: DemandPass, view: RequestView, claim: ClaimView) -> Non
     short = _unfed(work, view, claim)
     if short is None:
         work.plan.verdicts[view.id] = serving(world, work.now, view, claim)
-        late_s = late_from_s(world, view, claim.pool)
+        late_s = late_from_s(world, work.now, view, claim.pool)
         if late_s is not None and work.now.mono_s < late_s:
             work.plan.look_again("request", view.id, late_s)
     else:

@@ -5,19 +5,19 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from launcher.actions import Plan
-from launcher.image.binding import asked, bind, fitting, for_anybody
+from launcher.image.binding import Bound, asked, bind, fitting, for_anybody
 from launcher.node.actions import Intent
 from launcher.node.birth import intend
 from launcher.node.budget import Budget
 from launcher.node.shortage import Shortage
 from launcher.node.view import NodeView
-from launcher.policy import Key
+from launcher.policy import Key, plain
+from launcher.provider.cloud import Recipe
 from launcher.provider.status import OwnStatus
 from launcher.request.bids import KnownBids
 from launcher.request.view import MayGet, RequestView
 from launcher.world import World
 from remuda.model.ids import NodeId, RequestId
-from remuda.model.image import UploadId
 from remuda.model.imageask import ImageUse
 from remuda.model.request import Request, RequestState
 from remuda.runtime.now import Now
@@ -194,16 +194,16 @@ class DemandPass:
         left to a later plan, as long as one may.
         """
         intents: list[Intent] = []
-        held: list[Key] = []
+        held: list[tuple[Key, Recipe]] = []
         later: Shortage | None = None
         only = view if view.may_get.own else None
         lacking = self.lacking(view, pool)
         for label, n in sorted(lacking.items()):
             key = (pool, label)
-            upload = bind(self.world, self.now, key, only) if n else None
-            if isinstance(upload, Shortage):
+            bound = bind(self.world, self.now, key, only) if n else Bound()
+            if isinstance(bound, Shortage):
                 self._give_back(intents, held)
-                return upload
+                return bound
             for _ in range(n):
                 short = self.budget.no_room(key)
                 if short is not None:
@@ -214,23 +214,30 @@ class DemandPass:
                     return self.budget.no_room_for(pool, lacking) or short
                 short = self.budget.not_yet(key)
                 if short is None:
-                    self.budget.take(key, self.world.cloud.recipes[key])
-                    intents.append(self._intent(key, only, upload, on_account_of=view.id))
+                    self.budget.take(key, self._recipe(key, bound.first_use))
+                    intents.append(self._intent(key, only, bound, on_account_of=view.id))
                 else:
-                    self.budget.reserve(key, self.world.cloud.recipes[key])
-                    held.append(key)
+                    recipe = self._recipe(key, bound.first_use)
+                    self.budget.reserve(key, recipe)
+                    held.append((key, recipe))
                     later = later or short
         if later is not None and not intents:
             self._give_back(intents, held)
             return later
         return tuple(intents)
 
-    def _give_back(self, intents: list[Intent], held: list[Key]) -> None:
+    def _recipe(self, key: Key, first_use: str | None) -> Recipe:
+        """Return what a new machine is made of; one that runs a recipe boots what that does."""
+        recipes = self.world.cloud.recipes
+        found = None if first_use is None else recipes.get(plain(key))
+        return recipes[key] if found is None else found
+
+    def _give_back(self, intents: list[Intent], held: list[tuple[Key, Recipe]]) -> None:
         for intent in intents:
             key = (intent.pool, intent.label)
-            self.budget.take_back(key, self.world.cloud.recipes[key])
-        for key in held:
-            self.budget.reserve(key, self.world.cloud.recipes[key], -1)
+            self.budget.take_back(key, self._recipe(key, intent.first_use))
+        for key, recipe in held:
+            self.budget.reserve(key, recipe, -1)
 
     def book(self, view: RequestView, pool: str, intents: tuple[Intent, ...]) -> None:
         """Count a new claim and its intents."""
@@ -243,40 +250,41 @@ class DemandPass:
 
     def grow(self, key: Key, n: int, only: RequestView | None = None) -> tuple[Intent, ...]:
         """Return up to *n* intents of *key*, as far as there is room, and something to boot."""
-        upload = bind(self.world, self.now, key, only) if n > 0 else None
-        if isinstance(upload, Shortage):
-            self.short.setdefault(key, upload)
+        bound = bind(self.world, self.now, key, only) if n > 0 else Bound()
+        if isinstance(bound, Shortage):
+            self.short.setdefault(key, bound)
             return ()
         intents = []
         for _ in range(n):
             if self.budget.shortage(key) is not None or self.intents >= INTENTS_MAX:
                 break
-            self.budget.take(key, self.world.cloud.recipes[key])
+            self.budget.take(key, self._recipe(key, bound.first_use))
             self.intents += 1
             self.extra[key] += only is None
-            intents.append(self._intent(key, only, upload))
+            intents.append(self._intent(key, only, bound))
         return tuple(intents)
 
     def _intent(
         self,
         key: Key,
         only: RequestView | None,
-        upload: UploadId | None,
+        bound: Bound,
         on_account_of: RequestId | None = None,
     ) -> Intent:
         ask = None if only is None else asked(only, key[1])
         number = self.world.nodes.usage[key[0]].instances + self.numbers
         self.numbers += 1
         if only is None:
-            upload = for_anybody(self.world, self.now, key, upload, number)
+            bound = for_anybody(self.world, self.now, key, bound, number)
         return intend(
             self.world.policy,
             key,
-            self.world.cloud.recipes[key],
+            self._recipe(key, bound.first_use),
             number,
             for_request=None if only is None else only.id,
             on_account_of=on_account_of,
-            upload=upload,
+            upload=bound.upload,
+            first_use=bound.first_use,
             login_key=None if ask is None else ask.login_key,
         )
 

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from launcher.claim.view import ClaimView
+from launcher.image import first_use
 from launcher.node.shortage import Shortage
+from launcher.policy import Key
 from launcher.request.view import RequestView
 from launcher.world import World
 from remuda.model.ids import NodeId
@@ -64,8 +66,9 @@ def _held(world: World, short: Shortage) -> list[NodeId]:
 def serving(world: World, now: Now, view: RequestView, claim: ClaimView) -> Verdict:
     """Its nodes are being made; says how far the slowest is."""
     labels, ready = view.request.labels, ready_for(world, view, claim.pool)
-    usual_s = _usual_s(world, view, claim.pool)
-    late_s = late_from_s(world, view, claim.pool)
+    usual_s = _usual_s(world, now, view, claim.pool)
+    late_s = late_from_s(world, now, view, claim.pool)
+    first, beside = first_use.said(world, now, _keys(view, claim.pool))
     over_s = None if usual_s is None else now.mono_s - view.seen_s - usual_s
     late = late_s is not None and now.mono_s >= late_s
     late_min = int(over_s // LATE_S) if late and over_s is not None else 0
@@ -80,13 +83,14 @@ def serving(world: World, now: Now, view: RequestView, claim: ClaimView) -> Verd
     return Verdict(
         provider=world.policy.provider,
         ruling=Ruling.SERVING,
-        reason=f"{ready} of {len(labels)} nodes are ready{expected}{failed}",
+        reason=f"{ready} of {len(labels)} nodes are ready{expected}{failed}{first}",
         numbers={
             "ready": ready,
             "wanted": len(labels),
             "failures": failures,
             "late": int(late),
             "late_min": late_min,
+            **beside,
         },
         eta_s=eta_s,
         at_s=now.wall_s,
@@ -105,14 +109,20 @@ def ready_for(world: World, view: RequestView, pool: str) -> int:
     return sum(one.node is not None and one.node.state == "ready" and not one.dying for one in own)
 
 
-def late_from_s(world: World, view: RequestView, pool: str) -> float | None:
+def late_from_s(world: World, now: Now, view: RequestView, pool: str) -> float | None:
     """Return from when on its nodes take longer than usual (monotonic), or None."""
-    usual_s = _usual_s(world, view, pool)
+    usual_s = _usual_s(world, now, view, pool)
     return None if usual_s is None else view.seen_s + usual_s * (1.0 + LATE_SHARE)
 
 
-def _usual_s(world: World, view: RequestView, pool: str) -> float | None:
+def _keys(view: RequestView, pool: str) -> list[Key]:
+    return [(pool, label) for label in sorted(set(view.request.labels))]
+
+
+def _usual_s(world: World, now: Now, view: RequestView, pool: str) -> float | None:
     """Return in how many seconds its nodes are usually ready, or None: nobody knows."""
+    if any(first_use.unmade(world, now, key) is not None for key in _keys(view, pool)):
+        return None
     known = [world.cloud.boot_s.get((pool, label)) for label in set(view.request.labels)]
     boots = [boot_s for boot_s in known if boot_s is not None]
     if len(boots) < len(known):

@@ -178,7 +178,7 @@ class CloudHands:
         broken: dict[Key, str] = {}
         begun_s = self.clock.monotonic_s()
         try:
-            for key, making in policy.making.items():
+            for key, making in {**policy.making, **policy.plain}.items():
                 if only is not None and key not in only:
                     continue
                 try:

@@ -10,6 +10,7 @@ from remuda.cloud.sizes import NO_NEEDS, FlavorWanted, ImageNeeds
 from remuda.config.model import FlavorFrom, ImageFrom, PoolLabel
 from remuda.model import tags
 from remuda.model.ids import PoolName
+from remuda.model.image import BuildId
 from remuda.model.imageask import labelled_image
 from remuda.model.launch import Launch
 from remuda.ssh.api import Login, ProofSpec, Script
@@ -17,6 +18,8 @@ from remuda.ssh.checks import make_checks, make_script
 from remuda.ssh.hostkeys import HostKey
 from remuda.ssh.keyfile import KeyRing
 from remuda.ssh.userdata import merge_user_data
+from remuda.steps.first_use import FirstUse
+from remuda.steps.runner import StepContext
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +87,9 @@ class ServerSpecs:
             label=launch.label,
             build=launch.image_build,
         )
-        name = making.image.built or image.name
+        name = image.name
+        if making.image.built is not None and launch.first_use is None:
+            name = making.image.built
         return tags.make(ours, image=name, extra=self._properties(launch))
 
     def _keys(self, login_key: str | None, *, always: bool) -> tuple[str, ...]:
@@ -122,6 +127,7 @@ class ServerSpecs:
                 key_file=self.policy.config.ssh_key_file,
                 host_keys=() if launch.host_key is None else (launch.host_key,),
             ),
+            recipe=self._recipe(launch, making),
             setup=None if setup is None else _knowing(make_script(setup, name="setup"), known),
             checks=tuple(
                 _knowing(check, known) for check in make_checks((*label.checks, *making.checks))
@@ -130,6 +136,24 @@ class ServerSpecs:
                 making.connection_type == "ssh" and self.policy.config.ssh_key_file is not None
             ),
         )
+
+    def _recipe(self, launch: Launch, making: PoolLabel) -> FirstUse | None:
+        """Return the steps that a machine runs for want of a build; the order was judged just now.
+
+        Raises:
+            KeyError: Its image is not made on first use any more.
+        """
+        if launch.first_use is None:
+            return None
+        found = self.policy.on_demand[making.image.built or ""]
+        context = StepContext(
+            build=BuildId(found.recipe.name, 0),
+            provider=self.policy.provider,
+            recipe=found.recipe,
+            secrets={},
+            copied=found.copied,
+        )
+        return FirstUse(context=context, mark=launch.id)
 
     def _environment(self, launch: Launch) -> tuple[tuple[str, str], ...]:
         return (

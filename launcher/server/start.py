@@ -67,7 +67,7 @@ class ServerStarts:
         )
 
     def _recipe(self, view: NodeView, launch: Launch) -> Recipe:
-        upload_id, recipe = upload_of(launch), self.world.cloud.recipes[view.key]
+        upload_id, recipe = upload_of(launch), self.world.cloud.recipes[view.looked_up]
         if upload_id is None:
             return recipe
         return replace(recipe, image=self.world.images.image(upload_id))

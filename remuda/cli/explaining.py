@@ -65,6 +65,10 @@ def _image_sentences(notes: ImageNotes, now_s: float) -> list[str]:
     for one in notes.waits:
         told += state_notes(one, now_s) or [f"{one.image} in {one.provider}: it has come"]
     told += [f"node {node} boots {build}" for node, build in notes.boots]
+    for node, image in notes.first:
+        build = notes.beside.get(image)
+        made = "" if build is None else f"; build {build} is being made beside it"
+        told.append(f"node {node} has run the recipe of {image}, which is made on first use{made}")
     told += [f"{build} {text}" for build, text in notes.since.items()]
     return told
 

@@ -10,13 +10,15 @@ flavor, limits, retries, names of steps.
 import hashlib
 import json
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from remuda.config.imagecommand import ImageCommandFrom
 from remuda.config.images import BuildStep, StepCopy
 from remuda.config.parts import CheckFrom
-from remuda.config.recipes import ImageRecipe
+from remuda.config.recipes import ImageRecipe, groups_of
+from remuda.config.sources import UnreadableError
 from remuda.config.trees import TreeEntry
 
 #: Changes with what is hashed below: images of before then count as made from something else.
@@ -28,12 +30,43 @@ _CAPTURED: Final = hashlib.sha256(b"captured").hexdigest()
 #: What stands at each name of a file or folder that a step copies, or a command reads.
 Trees = Mapping[str, Sequence[TreeEntry]]
 
+#: Says what stands at a path of this host.
+ReadTree = Callable[[Path], Sequence[TreeEntry]]
+
 
 def copied_paths(recipe: ImageRecipe) -> tuple[str, ...]:
     """Return what steps of *recipe* copy, and its command reads, each once, sorted."""
     copied = {step.copied.source for step in recipe.steps if step.copied is not None}
     read = () if recipe.command is None else recipe.command.reads
     return tuple(sorted({*copied, *(one.path for one in read)}))
+
+
+def read_trees(recipe: ImageRecipe, read: ReadTree) -> Trees:
+    """Return what stands at each path that steps of *recipe* copy.
+
+    Raises:
+        UnreadableError: If one of them cannot be read.
+    """
+    trees: dict[str, Sequence[TreeEntry]] = {}
+    for path in copied_paths(recipe):
+        try:
+            trees[path] = read(Path(path))
+        except UnreadableError as error:
+            raise UnreadableError(f"{path!r}, which it copies or reads, {error}") from None
+    return trees
+
+
+def image_fingerprint(recipe: ImageRecipe, trees: Trees) -> str:
+    """Return one hash for all groups; a provider more with an equal making does not change it.
+
+    Raises:
+        KeyError: One of the trees is not there.
+        ValueError: A script was never read.
+    """
+    prints = sorted({fingerprint(recipe, group[0], trees) for group in groups_of(recipe)})
+    if len(prints) == 1:
+        return prints[0]
+    return hashlib.sha256("\n".join(prints).encode()).hexdigest()
 
 
 def fingerprint(recipe: ImageRecipe, provider: str, trees: Trees) -> str:

@@ -1,12 +1,13 @@
 """The files of this host that a configuration names: found, read in, or looked at."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Final
 
-from remuda.config.base import HostFile, Section
+from remuda.config.base import HostFile, Section, switch
 from remuda.config.document import Path
+from remuda.config.recipes import WrittenRecipes
 from remuda.config.report import Report
 from remuda.config.shape import Found, Shape, sections, shapes
 from remuda.config.sources import Sources, UnreadableError, located
@@ -32,9 +33,11 @@ class HostFiles:
     sources: Sources
     report: Report
     provider: str | None = None
+    _launched: set[Path] = field(default_factory=set, init=False, repr=False)
 
     def resolve(self, model: type[Section], data: object) -> None:
         """Make every file name of *data* absolute, in place, and fill in the texts of files."""
+        self._launched.update(_launched(data, self.provider))
         for found in list(sections(model, data)):
             for shape in shapes(found.model).values():
                 value = found.raw.get(shape.key)
@@ -48,7 +51,8 @@ class HostFiles:
 
     def _is_builders(self, path: Path) -> bool:
         """Whether what *path* names need not be on this host: only builders make images."""
-        return self.provider is not None and path[:1] in _OF_BUILDERS
+        ours = path[:1] in _OF_BUILDERS and self.provider is not None
+        return ours and not any(path[: len(one)] == one for one in self._launched)
 
     def _resolve_one(self, found: Found, shape: Shape, mark: HostFile, value: str) -> None:
         path = (*found.path, shape.key)
@@ -78,14 +82,42 @@ class HostFiles:
             )
 
     def _survey(self, path: Path, top: FilePath) -> None:
-        if not self._is_builders(path):  # a large one would be looked at for nothing
-            self.sources.note(top, lambda: survey(top))
+        if self._is_builders(path):  # a large one would be looked at for nothing
+            return
+        self.sources.note(top, lambda: survey(top))
+        if self.provider is not None:
+            # By what stands there a launcher tells builds of this recipe from others.
+            for entry in survey(top):
+                file = top / entry.path
+                self.sources.note(file, lambda file=file: _stamp(file))  # type: ignore[misc]
 
     def _text(self, path: Path, file: FilePath, mark: HostFile) -> str:
         text = self.sources.read(file, bytes_max=mark.bytes_max)
         if not text.strip():
             self.report.warning(path, f"{str(file)!r} is empty")
         return text
+
+
+def _launched(data: object, provider: str | None) -> set[Path]:
+    """Return the sections of images whose steps the launchers of *provider* run themselves."""
+    written = WrittenRecipes.of(data)
+    mine = [
+        name
+        for name in written.images
+        if written.on_demand(name) and provider in written.chosen(name)
+    ]
+    found: set[Path] = {("images", name) for name in mine}
+    if any(switch(written.images[name].get("default-steps")) is not False for name in mine):
+        found.add(("image-defaults", "steps"))
+    return found
+
+
+def _stamp(file: FilePath) -> tuple[int, int]:
+    try:
+        found = file.lstat()
+    except OSError as error:
+        raise UnreadableError(str(error.strerror)) from None
+    return found.st_mtime_ns, found.st_ctime_ns
 
 
 def _hint(value: str, folder: FilePath) -> str:

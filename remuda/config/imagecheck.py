@@ -14,6 +14,7 @@ from remuda.config.imageuse import check_image_uses
 from remuda.config.misspellings import misspelled
 from remuda.config.name_guesses import nearest
 from remuda.config.offlinecheck import check_offline
+from remuda.config.ondemandcheck import check_on_demand
 from remuda.config.raw import entries, mapping, seconds, share
 from remuda.config.recipes import WrittenRecipes
 from remuda.config.report import Report
@@ -30,10 +31,11 @@ def check_images(data: object, report: Report) -> None:
     _check_parents(written, report)
     check_captures(data, written, report)
     check_commands(written, report)
+    check_on_demand(data, written, report)
     for name in written.images:
         _check_needs(name, written, report)
         _check_copies(name, written, report)
-        if not written.captured(name):
+        if not (written.captured(name) or written.on_demand(name)):
             _check_freshness(name, written, report)
         if not written.baseless(name):
             _check_start(name, written, report)

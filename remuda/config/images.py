@@ -34,6 +34,7 @@ from remuda.config.imagevalues import (
     package_name,
     variables,
 )
+from remuda.config.ondemand import OnDemandFrom
 from remuda.config.parts import CheckFrom, FlavorNamed, ImageFrom, ScriptText, named
 from remuda.config.units import WrongValueError
 
@@ -353,7 +354,7 @@ class ImageDefaults(Section):
     )
 
 
-class RecipeFrom(ImageDefaults):
+class RecipeFrom(OnDemandFrom, ImageDefaults):
     """How one image is made; what it leaves out is as in `image-defaults`."""
 
     capture: CaptureFrom | None = Field(

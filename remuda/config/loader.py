@@ -19,6 +19,7 @@ from remuda.config.hostfiles import HostFiles
 from remuda.config.imagecheck import check_images
 from remuda.config.machinetexts import check_texts
 from remuda.config.model import Config, UserConfig
+from remuda.config.ondemandcheck import check_twins
 from remuda.config.problems import ConfigInvalidError, Problem
 from remuda.config.report import Report
 from remuda.config.sources import CONFIG_BYTES_MAX, Sources, UnreadableError
@@ -179,10 +180,13 @@ def _understood(
     check_images(data, report)
     check_exposure(data, report)
     try:
-        return model.model_validate(data, by_alias=True, by_name=False)
+        found = model.model_validate(data, by_alias=True, by_name=False)
     except ValidationError as error:
         translate(error, model, data, report, hidden)
-    return None
+        return None
+    if isinstance(found, Config) and not report.problems():
+        check_twins(found, report)
+    return found
 
 
 def _failed(problem: Problem, sources: Sources) -> Reading:

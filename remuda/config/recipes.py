@@ -27,6 +27,12 @@ from remuda.config.images import (
 from remuda.config.parts import CheckFrom, FlavorFrom
 from remuda.config.raw import mapping
 
+#: The word for images that are made on first use.
+ON_DEMAND: Final = "on-demand"
+#: What these do not have, whatever is said for all images.
+NOT_ON_DEMAND: Final = frozenset(
+    {"schedule", "canary", "rollout-window", "freshness", "start-from", "full-every"}
+)
 #: What an image that is captured does not have, whatever is said for all images.
 _NOT_CAPTURED: Final = frozenset({"base", "steps", "schedule", "copy-from"})
 #: The same of one that a command writes.
@@ -64,6 +70,7 @@ class ImageRecipe:
         secrets: Where the builder finds them, by the name that steps know.
         capture: Of whose machines it is made; None: it has a recipe.
         command: What writes its file on the builder's host; None: it is made on a machine.
+        ttl_s: It is made on first use, and goes when it is unused for so long; None: built ahead.
     """
 
     name: str
@@ -90,6 +97,7 @@ class ImageRecipe:
     secrets: Mapping[str, SecretFrom] = field(default_factory=dict)
     capture: CaptureFrom | None = None
     command: ImageCommandFrom | None = None
+    ttl_s: float | None = None
 
     @property
     def needed_secrets(self) -> tuple[str, ...]:
@@ -187,6 +195,10 @@ class WrittenRecipes:
             return key in _NOT_CAPTURED
         return self.commanded(name) and key in _NOT_COMMANDED
 
+    def on_demand(self, name: str) -> bool:
+        """Whether an image is made when it is used first."""
+        return self.images.get(name, {}).get("build") == ON_DEMAND
+
     def _listed(self, name: str) -> tuple[str, ...]:
         seen: set[str] = set()
         while name not in seen:  # a circle of parents is complained of elsewhere
@@ -232,6 +244,23 @@ class WrittenRecipes:
         return image if key in image else self.defaults
 
 
+def groups_of(recipe: ImageRecipe) -> tuple[tuple[str, ...], ...]:
+    """Return the providers that share a making: who makes it first, then who copies it."""
+    if recipe.capture is not None or recipe.command is not None:
+        # Made wherever the machine is, or brought to any of them, and copied to the others.
+        return (tuple(recipe.makings),)
+    groups: dict[str, list[str]] = {}
+    for name, making in recipe.makings.items():
+        maker = making.copy_from
+        if maker is None or maker not in recipe.makings:
+            maker = name
+        groups.setdefault(maker, []).append(name)
+    return tuple(
+        tuple(sorted(group, key=lambda one, first=maker: one != first))  # type: ignore[misc]
+        for maker, group in groups.items()
+    )
+
+
 def parent_of(base: object) -> str:
     """Return the image of ours that *base*, as written or as a value, names; empty: none."""
     name = base.image if isinstance(base, BaseFrom) else mapping(base).get("image")
@@ -257,8 +286,13 @@ def _making(written: WrittenRecipes, name: str, provider: str) -> ProviderMaking
 def _joined(
     name: str, image: RecipeFrom, defaults: ImageDefaults, makings: Mapping[str, ProviderMaking]
 ) -> ImageRecipe:
+    on_demand = image.build == ON_DEMAND
+
     def one(key: str) -> Any:
-        return getattr(image if key in image.model_fields_set else defaults, key)
+        own = key in image.model_fields_set or (
+            on_demand and key.replace("_", "-") in NOT_ON_DEMAND
+        )
+        return getattr(image if own else defaults, key)
 
     filled = image.capture is None and image.command is None
     common = defaults.steps if image.default_steps else ()
@@ -290,6 +324,7 @@ def _joined(
         secrets=dict(image.secrets) if image.capture else {**defaults.secrets, **image.secrets},
         capture=image.capture,
         command=image.command,
+        ttl_s=image.ttl if on_demand else None,
     )
 
 

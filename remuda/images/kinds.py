@@ -8,6 +8,7 @@ from remuda.model import launch as launches
 from remuda.model.build import Build, decode_build
 from remuda.model.ids import NodeId
 from remuda.model.image import BuildId, ImageRecord, UploadId, decode_image
+from remuda.model.lastuse import LastUse, decode_last_use
 from remuda.model.launch import Launch
 from remuda.model.pointer import Pointer, decode_pointer
 from remuda.model.tally import Tally, decode_tally
@@ -55,6 +56,7 @@ POINTERS: Final[RecordKind[PointerKey, Pointer]] = RecordKind(
 TALLIES: Final[RecordKind[PointerKey, Tally]] = RecordKind(
     lambda key: paths.tally(*key), lambda key, raw: decode_tally(*key, raw)
 )
+USES: Final[RecordKind[str, LastUse]] = RecordKind(paths.last_use, decode_last_use)
 LAUNCHES: Final[RecordKind[LaunchKey, Launch]] = RecordKind(
     lambda key: paths.launch(*key), lambda key, raw: launches.decode(key[1], raw)
 )

@@ -20,6 +20,7 @@ from remuda.model.image import (
     UploadId,
     number_of,
 )
+from remuda.model.lastuse import LastUse
 from remuda.model.launch import Launch
 from remuda.model.pointer import Pointer
 from remuda.model.tally import Tally
@@ -37,6 +38,7 @@ class Library:
 
     Attributes:
         pointers, tallies: By image and provider.
+        uses: When images that are made on first use were last used, by image.
         launches: Of all providers, each with its provider.
         unreadable: Paths of what could not be read.
     """
@@ -46,6 +48,7 @@ class Library:
     uploads: Mapping[UploadId, Stored[Upload]] = field(default_factory=dict)
     pointers: Mapping[tuple[str, str], Stored[Pointer]] = field(default_factory=dict)
     tallies: Mapping[tuple[str, str], Stored[Tally]] = field(default_factory=dict)
+    uses: Mapping[str, Stored[LastUse]] = field(default_factory=dict)
     launches: tuple[tuple[str, Launch], ...] = ()
     unreadable: tuple[str, ...] = ()
 
@@ -136,6 +139,7 @@ def read(
         uploads=reading.records(kinds.UPLOADS, upload_ids),
         pointers=reading.records(kinds.POINTERS, pairs),
         tallies=_Reading(store, just_looking=just_looking).records(kinds.TALLIES, pairs),
+        uses=_Reading(store, just_looking=just_looking).records(kinds.USES, names),
         launches=_launches(reading) if launched else (),
         unreadable=tuple(reading.odd),
     )

@@ -12,6 +12,7 @@ from remuda.images.catalogue import Catalogue
 from remuda.images.words import NOBODY, BuilderWords
 from remuda.model.build import UNDER_WAY, Build, BuildState, Mishap
 from remuda.model.image import BuildId, Word
+from remuda.model.lastuse import LastUse
 from remuda.model.pointer import Pin, Pointer
 from remuda.model.upload import Trial, TrialResult, Upload, UploadState
 
@@ -29,6 +30,7 @@ class ImageState:
         state: How far that has come there, in one word.
         waits: Why nothing newer is booted, one clause; None: it is at its newest build.
         retry_s: When that is tried again, seconds since the epoch, or None.
+        used: When it was last used, if it is made on first use and anybody has used it.
         orphan: Whether no builder's configuration makes the image for this provider any more.
     """
 
@@ -41,6 +43,7 @@ class ImageState:
     state: str | None = None
     waits: str | None = None
     retry_s: float | None = None
+    used: LastUse | None = None
     orphan: bool = False
 
 
@@ -72,6 +75,7 @@ def image_state(
         pin=None if pointer is None else pointer.pin_at(now_s),
         newest=newest,
         state=None if newest is None else _state(newest, upload, provider),
+        used=_used(catalogue, image),
         orphan=words.orphan(image, provider),
     )
     waits = _waits(catalogue, bare, upload, now_s, words)
@@ -79,6 +83,11 @@ def image_state(
     retry_s = None if idle else _retry_s(newest, upload, provider)
     later = retry_s is not None and retry_s > now_s
     return replace(bare, waits=waits, retry_s=retry_s if later else None)
+
+
+def _used(catalogue: Catalogue, image: str) -> LastUse | None:
+    stored = catalogue.library.uses.get(image)
+    return None if stored is None else stored.value
 
 
 def newest_for(catalogue: Catalogue, image: str, provider: str) -> Build | None:

@@ -1,7 +1,7 @@
 """What images have to do with a request: what it waits for, what its machines boot, who asks."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from remuda.images import library
@@ -13,10 +13,11 @@ from remuda.insight.facts import facts_of
 from remuda.insight.launch_progress import launches_for
 from remuda.insight.tree import reader
 from remuda.model import request as request_record
+from remuda.model.build import UNDER_WAY
 from remuda.model.codec import CorruptRecordError
 from remuda.model.fields import LABELS_MAX
 from remuda.model.ids import NodeId, RequestId
-from remuda.model.image import IMAGE_NAME, BuildId, parse_build
+from remuda.model.image import IMAGE_NAME, BuildId, first_used, parse_build
 from remuda.model.imageask import ImageUse, labelled_image
 from remuda.model.node import decode as decode_node
 from remuda.model.request import Request
@@ -32,6 +33,8 @@ class ImageNotes:
     Attributes:
         waits: How the images stand for which it waits, each in its provider.
         boots: What its machines boot, by node, where that is an image of ours.
+        first: Of those that boot none, but run its recipe, which image it is, by node; *beside*:
+            the build of each that is being made, or None.
         since: How these differ from the builds before them, by build, where anybody knows.
         use: What a builder wants its machine for; None: it is no builder's.
         image: Of which image it is about then; *build*: of which build, if that is on record.
@@ -39,6 +42,8 @@ class ImageNotes:
 
     waits: tuple[ImageState, ...] = ()
     boots: tuple[tuple[NodeId, BuildId], ...] = ()
+    first: tuple[tuple[NodeId, str], ...] = ()
+    beside: Mapping[str, BuildId | None] = field(default_factory=dict)
     since: Mapping[BuildId, str] = field(default_factory=dict)
     use: ImageUse | None = None
     image: str | None = None
@@ -59,6 +64,10 @@ class ImageNotes:
                 for one in self.waits
             ],
             "boots": {node: str(build) for node, build in self.boots},
+            "first_use": {
+                node: {"image": image, "beside": (one := self.beside.get(image)) and str(one)}
+                for node, image in self.first
+            },
             "since": {str(build): text for build, text in self.since.items()},
             "builder": None
             if self.use is None
@@ -86,14 +95,18 @@ def read_image_notes(
     if request is None:
         return ImageNotes()
     waits = tuple(_waits(store, verdicts, now_s))
-    boots = tuple(_boots(store, request, verdicts))
+    told = tuple(_boots(store, request, verdicts))
+    boots = tuple((node, build) for node, one in told if (build := parse_build(one)) is not None)
+    first = tuple((node, image) for node, one in told if (image := first_used(one)) is not None)
+    beside = _beside(store, (image for _, image in first))
     since = what_is_new(store, (build for _, build in boots))
     meant = next((one for one in map(labelled_image, request.labels) if one is not None), None)
+    notes = ImageNotes(waits=waits, boots=boots, first=first, beside=beside, since=since)
     if meant is None or request.image is None:
-        return ImageNotes(waits=waits, boots=boots, since=since)
+        return notes
     image, use = meant
     build = _asking(store, request, image, use)
-    return ImageNotes(waits=waits, boots=boots, since=since, use=use, image=image, build=build)
+    return replace(notes, use=use, image=image, build=build)
 
 
 def what_is_new(store: Store, builds: Iterable[BuildId]) -> Mapping[BuildId, str]:
@@ -136,27 +149,39 @@ def _is_image(name: object) -> bool:
 
 def _boots(
     store: Store, request: Request, verdicts: Iterable[Verdict]
-) -> Iterator[tuple[NodeId, BuildId]]:
-    """Yield what its nodes boot; before it has any, those that are made for it."""
+) -> Iterator[tuple[NodeId, str]]:
+    """Yield what its nodes boot; before it has any, those that are made for it.
+
+    Of these, verdicts say which of them run a recipe.
+    """
     if request.nodes:
         nodes = request.nodes[:LABELS_MAX]
         found = store.read_many([paths.node(one) for one in nodes])
         for node, stored in zip(nodes, found, strict=True):
-            build = None if stored is None else _booted(node, stored.value)
-            if build is not None:
-                yield node, build
+            yield node, "" if stored is None else _booted(node, stored.value)
         return
     for _, launch in launches_for(reader(store), request.id, verdicts):
-        build = parse_build(launch.image_build or "")
-        if build is not None:
-            yield launch.id, build
+        if launch.first_use is None:
+            yield launch.id, launch.image_build or ""
 
 
-def _booted(node: NodeId, raw: bytes) -> BuildId | None:
+def _booted(node: NodeId, raw: bytes) -> str:
     try:
-        return parse_build(facts_of(decode_node(node, raw)).image or "")
+        return facts_of(decode_node(node, raw)).image or ""
     except CorruptRecordError:
-        return None
+        return ""
+
+
+def _beside(store: Store, images: Iterable[str]) -> Mapping[str, BuildId | None]:
+    """Return the build of each image that is being made, or None."""
+    wanted = set(images)
+    if not wanted:
+        return {}
+    seen = library.read(store, only=wanted, launched=False, just_looking=True)
+    under_way = [one.value.id for one in seen.builds.values() if one.value.state in UNDER_WAY]
+    return {
+        name: max((one for one in under_way if one.image == name), default=None) for name in wanted
+    }
 
 
 def _asking(store: Store, request: Request, image: str, use: ImageUse) -> BuildId | None:

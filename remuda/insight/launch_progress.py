@@ -22,8 +22,8 @@ class LaunchProgress:
 
     Attributes:
         step: How far its launch is: planned, booting or proving.
-        part: What is waited for within that: ``address``, connect, host-key, login, setup or check;
-            None: nothing that has taken more than a moment.
+        part: What is waited for within that: ``address``, connect, host-key, login, step, setup or
+            check; None: nothing that has taken more than a moment.
         began_at_s: Since when, seconds since the epoch: of a machine that boots, since its intent.
         words: What was answered last, or the name of the script that runs; may be empty.
         port: Of its SSH server, if the node's record was looked at.

@@ -84,6 +84,21 @@ def parse_upload(build: str | None, place: str | None) -> UploadId | None:
     return UploadId(found, place)
 
 
+#: In place of a number, of machines that boot no build but run the recipe.
+FIRST_USE: Final = "first-use"
+
+
+def first_use_id(image: str) -> str:
+    """Return what users are told that a machine boots which runs the recipe of an image itself."""
+    return f"{image}/{FIRST_USE}"
+
+
+def first_used(image_id: str) -> str | None:
+    """Return the image whose recipe a machine runs itself, by what its users are told; or None."""
+    image, _, rest = image_id.rpartition("/")
+    return image if rest == FIRST_USE and IMAGE_NAME.fullmatch(image) else None
+
+
 def place_of(*, project: str, region: str, endpoint: str) -> str:
     """Return where images of a project lie, as 12 hexadecimal digits.
 

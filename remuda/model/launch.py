@@ -75,13 +75,15 @@ class Launch:
         active_s: Wall clock of when a listing first showed it running, with an address: from here
             counts the login. None: not yet, or the record is older than this field.
         proof_step: What it is waited for, once that has taken more than a moment: ``address``, or
-            the step of its proof (connect, host-key, login, setup, check); None: nothing so far.
+            the step of its proof (connect, host-key, login, step, setup, check); None: nothing.
         proof_since_s: Since when, wall clock.
         proof_words: What the machine or the cloud answered last; the name of a script that runs.
         asked_by_s: Until then a create call of a dead owner may still reach the cloud.
         cores, ram_mib, volume_gib: What it costs of the limits, from the intent on.
         image_build, image_place: The upload that it boots, if it boots an image of ours: build as
             ``<image>/<number>``. While the record is there, the upload is not deleted.
+        first_use: Fingerprint of the recipe whose steps it runs before its setup, because no build
+            of it was there; None: it runs none.
         login_key: Public line of the key that opens it for the builder that asked for it, as its
             request said when this was planned; whoever changes the request later changes nothing.
         floating_ip: Id of the floating IP that it was given, if any; written when it is ready.
@@ -121,6 +123,7 @@ class Launch:
     host_key: str | None = None
     image_build: str | None = None
     image_place: str | None = None
+    first_use: str | None = None
     login_key: str | None = None
     floating_ip: str | None = None
     address: str | None = None
@@ -210,6 +213,7 @@ def decode(node_id: NodeId, raw: bytes) -> Launch:
         host_key=fields.maybe_text("host_key", KEY_CHARS_MAX),
         image_build=fields.maybe_text("image_build"),
         image_place=fields.maybe_text("image_place"),
+        first_use=fields.maybe_text("first_use"),
         login_key=read_login_key(fields),
         floating_ip=fields.identifier("floating_ip"),
         address=fields.maybe_text("address"),

@@ -8,9 +8,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from remuda.redaction import redact_middle, redact_text
+from remuda.runtime.clock import Clock
 
 #: Why a step failed that had no time left, or could not end in what was left.
 OUT_OF_TIME: Final = "the time for the proof is over"
@@ -26,6 +27,7 @@ class ProofStep(StrEnum):
     CONNECT = "connect"  # TCP and the SSH banner
     HOST_KEY = "host-key"  # the machine is the one we made
     LOGIN = "login"  # our key opens the account
+    STEP = "step"  # one of a recipe, where its image is used for the first time
     SETUP = "setup"  # the label's setup script
     CHECK = "check"  # built-in and operator's checks
 
@@ -151,16 +153,52 @@ class StepTaken:
         object.__setattr__(self, "output", redact_text(self.output))
 
 
+class RunEnd(StrEnum):
+    """How the steps of a recipe ended on a machine."""
+
+    DONE = "done"
+    FAILED = "failed"  # the step that was told last, which is the machine's or the recipe's fault
+    STOPPED = "stopped"  # by us, which says nothing of the machine
+    SPOILED = "spoiled"  # through no fault of the machine or the recipe: another one may do better
+
+
+class RecipeRun(Protocol):
+    """The steps of a recipe, run on a machine before its setup: see :mod:`remuda.steps`."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is run, in order, as it is told."""
+
+    def run(
+        self,
+        session: Any,
+        *,
+        clock: Clock,
+        stopped: Callable[[], bool],
+        take: Callable[[StepTaken], None],
+    ) -> RunEnd:
+        """Run all of them; never raises for what a machine does.
+
+        Args:
+            session: A :class:`remuda.ssh.session.SshSession`, logged in.
+            clock: The time.
+            stopped: Asked about twice a second: True gives up at once.
+            take: Told of each that ended.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofSpec:
     """What to prove of one machine, over one connection.
 
     Attributes:
+        recipe: Is run before the setup, or None.
         login_wanted: False: only the banner and host key are met (for images without a login).
         on_step: Called with each finished step, for progress, in the thread of the caller.
     """
 
     login: Login
+    recipe: RecipeRun | None = None
     setup: Script | None = None
     checks: Sequence[Script] = ()
     login_wanted: bool = True
@@ -175,9 +213,10 @@ class Proof:
         host_keys: What the machine presented: the expected one it proved to have, or the scanned
             one; empty if it got not so far or presented a wrong one.
         steps: What was done, in order; the last one failed unless *ok*.
-        too_early: Not up yet: worth another attempt until the deadline. Never after a setup script
-            has begun: that may not bear to run twice.
+        too_early: Not up yet: worth another attempt until the deadline. Never after a recipe or a
+            setup script has begun: these may not bear to run twice.
         stopped: We gave up because we were told to: this says nothing about the machine.
+        spoiled: The machine is of no use any more, and nobody is to blame.
         cut: The deadline ended it: an earlier attempt may have more to say about the machine.
         setup_fetched: Bytes that the machine received while its setup script ran, as it says
             itself; None: there was none, or nobody knows.
@@ -188,6 +227,7 @@ class Proof:
     steps: tuple[StepTaken, ...] = field(default=())
     too_early: bool = False
     stopped: bool = False
+    spoiled: bool = False
     cut: bool = False
     setup_fetched: int | None = None
 

@@ -5,12 +5,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from remuda.runtime.clock import Clock, SystemClock
-from remuda.ssh.api import OUT_OF_TIME, Proof, ProofSpec, ProofStep, Script, StepTaken
+from remuda.ssh.api import OUT_OF_TIME, Proof, ProofSpec, ProofStep, RunEnd, Script, StepTaken
 from remuda.ssh.errors import KeyFileError, NoCommandsError, NotYetError, SshError
 from remuda.ssh.keyfile import KeyRing
 from remuda.ssh.link import Link, open_link
 from remuda.ssh.meter import fetched_bytes, meter_script, read_received
 from remuda.ssh.runner import STOPPED, Ran, greet, run_script
+from remuda.ssh.session import SshSession
 from remuda.ssh.sshsocket import dial
 
 
@@ -43,8 +44,8 @@ class ParamikoProver:
         try:
             attempt.make()
         except _Failed as failed:
-            return attempt.proof(ok=False, too_early=failed.too_early, stopped=failed.stopped)
-        return attempt.proof(ok=True)
+            return attempt.proof(failed)
+        return attempt.proof()
 
     def probe(
         self,
@@ -69,10 +70,13 @@ class ParamikoProver:
 class _Failed(Exception):  # noqa: N818 - it ends an attempt and is seen by nobody else
     """The step just recorded has failed: no other follows."""
 
-    def __init__(self, *, too_early: bool = False, stopped: bool = False) -> None:
+    def __init__(
+        self, *, too_early: bool = False, stopped: bool = False, spoiled: bool = False
+    ) -> None:
         super().__init__()
         self.too_early = too_early
         self.stopped = stopped
+        self.spoiled = spoiled
 
 
 @dataclass(slots=True)
@@ -89,16 +93,17 @@ class _Attempt:
     host_keys: tuple[str, ...] = ()
     setup_fetched: int | None = None
 
-    def proof(self, *, ok: bool, too_early: bool = False, stopped: bool = False) -> Proof:
+    def proof(self, failed: _Failed | None = None) -> Proof:
         """Return what came out."""
         late = self.clock.monotonic_s() >= self.ends_s
         return Proof(
-            ok=ok,
-            cut=late and not ok,
+            ok=failed is None,
+            cut=late and failed is not None,
             host_keys=self.host_keys,
             steps=tuple(self.steps),
-            too_early=too_early,
-            stopped=stopped,
+            too_early=failed is not None and failed.too_early,
+            stopped=failed is not None and failed.stopped,
+            spoiled=failed is not None and failed.spoiled,
             setup_fetched=self.setup_fetched,
         )
 
@@ -132,6 +137,15 @@ class _Attempt:
                 raise NotYetError(f"{greeted.why} (at the first command)")
 
     def _run_all(self, link: Link) -> None:
+        if self.order.recipe is not None:
+            # Its steps may be silent for hours.
+            link.keep_alive()
+            session = SshSession(link, self.host_keys[0], self.clock)
+            end = self.order.recipe.run(
+                session, clock=self.clock, stopped=self.stopped, take=self._note
+            )
+            if end is not RunEnd.DONE:
+                raise _Failed(stopped=end is RunEnd.STOPPED, spoiled=end is RunEnd.SPOILED)
         if self.order.setup is not None:
             before = self._received(link)
             self._run(link, ProofStep.SETUP, self.order.setup)
@@ -162,9 +176,9 @@ class _Attempt:
         ran = run_script(link, script, self.clock, self.stopped)
         self._take(step, script.name, begun_s, ran)
         if ran.why:
-            # A machine that reboots while it is checked deserves another look; a setup script
-            # that had begun does not, for it may not bear to run twice.
-            too_early = ran.lost and self.order.setup is None
+            # A machine that reboots while it is checked deserves another look; a recipe or a setup
+            # script that had begun does not, for it may not bear to run twice.
+            too_early = ran.lost and self.order.setup is None and self.order.recipe is None
             raise _Failed(too_early=too_early, stopped=ran.why == STOPPED)
 
     def _begin(self, step: ProofStep, name: str) -> float:
@@ -188,6 +202,9 @@ class _Attempt:
             exit_code=ran.exit_code,
             broken=ran.broken,
         )
+        self._note(taken)
+
+    def _note(self, taken: StepTaken) -> None:
         self.steps.append(taken)
         if self.order.on_step is not None:
             self.order.on_step(taken)

@@ -150,6 +150,11 @@ def image(name: str) -> str:
     return f"{IMAGES}/{name}"
 
 
+def last_use(name: str) -> str:
+    """Return the path of when an image that is made on first use was last used."""
+    return f"{image(name)}/use"
+
+
 def builds(name: str) -> str:
     """Return the parent of an image's builds."""
     return f"{image(name)}/builds"

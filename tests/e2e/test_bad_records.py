@@ -56,6 +56,7 @@ def place(number: int, bad: Bad) -> str:
         "build": paths.build(build),
         "upload": paths.upload(UploadId(build, "0" * 12)),
         "pointer": paths.pointer(build.image, "alpha"),
+        "last use": paths.last_use(build.image),
         "tally": paths.tally(build.image, "alpha"),
         "plain tally": paths.plain_tally(f"other{number}"),
     }[bad.kind]

@@ -12,6 +12,9 @@ from tests.fakes.clock import ManualClock
 
 #: What a machine presents if the order expects no key of its own.
 SCANNED: Final = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFakeFakeFakeFakeFakeFakeFakeFakeFakeFakeFak"
+#: Why the steps of a recipe do not run a second time.
+BEGUN: Final = "the steps of its recipe were begun on it before"
+_SCRIPTS: Final = frozenset({ProofStep.STEP, ProofStep.SETUP, ProofStep.CHECK})
 OTHER: Final = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOtherOtherOtherOtherOtherOtherOtherOtherOth"
 
 
@@ -56,6 +59,7 @@ class FakeProver:
         self._clock: Clock = clock or ManualClock()
         self._lock = threading.Lock()
         self._machines = dict(machines or {})
+        self.begun: set[str] = set()  # addresses at which a recipe was begun
         self.orders: list[ProofSpec] = []
         self.knocks: list[str] = []
 
@@ -79,7 +83,9 @@ class FakeProver:
 
         ends_s = float("inf") if deadline_s is None else deadline_s
         in_s = ends_s if login_by_s is None else min(login_by_s, ends_s)
-        return _Attempt(order, machine, stopped, self._clock, (in_s, ends_s)).make()
+        attempt = _Attempt(order, machine, stopped, self._clock, (in_s, ends_s))
+        attempt.begun = self.begun
+        return attempt.make()
 
     def probe(
         self,
@@ -129,6 +135,7 @@ class _Attempt:
         self._ends_s, self._deadline_s = limits_s
         self._steps: list[StepTaken] = []
         self._host_keys: tuple[str, ...] = ()
+        self.begun: set[str] = set()
 
     def make(self) -> Proof:
         """Take the steps in order until one fails."""
@@ -136,7 +143,7 @@ class _Attempt:
             if self._stopped():
                 self._take(step, name, "stopped by us", Exit())
                 return self._proof(ok=False, stopped=True)
-            if step in {ProofStep.SETUP, ProofStep.CHECK}:
+            if step in _SCRIPTS:
                 self._ends_s = self._deadline_s
             if self._late():
                 self._take(step, name, OUT_OF_TIME, Exit())
@@ -144,7 +151,7 @@ class _Attempt:
             why, exit_, too_early = act()
             self._take(step, name, why, exit_)
             if why:
-                return self._proof(ok=False, too_early=too_early)
+                return self._proof(ok=False, too_early=too_early, spoiled=why == BEGUN)
         return self._proof(ok=True)
 
     def _plan(self) -> list[tuple[ProofStep, str, Callable[[], tuple[str, Exit, bool]]]]:
@@ -154,10 +161,26 @@ class _Attempt:
         ]
         if self._order.login_wanted:
             plan.append((ProofStep.LOGIN, "login", self._login))
+            names = () if self._order.recipe is None else self._order.recipe.names
+            plan += [
+                (ProofStep.STEP, one, self._step(one, first=not number))
+                for number, one in enumerate(names)
+            ]
             setup = (self._order.setup,) if self._order.setup else ()
             plan += [(ProofStep.SETUP, one.name, self._runs(one)) for one in setup]
             plan += [(ProofStep.CHECK, one.name, self._runs(one)) for one in self._order.checks]
         return plan
+
+    def _step(self, name: str, *, first: bool) -> Callable[[], tuple[str, Exit, bool]]:
+        exit_, address = self._machine.exits.get(name, Exit()), self._order.login.address
+
+        def act() -> tuple[str, Exit, bool]:
+            if first and address in self.begun:
+                return BEGUN, Exit(), False
+            self.begun.add(address)
+            return (exit_.output.strip() if exit_.code else ""), exit_, False
+
+        return act
 
     def _late(self) -> bool:
         return self._clock.monotonic_s() >= self._ends_s
@@ -190,7 +213,7 @@ class _Attempt:
         return act
 
     def _take(self, step: ProofStep, name: str, why: str, exit_: Exit) -> None:
-        script = step in {ProofStep.SETUP, ProofStep.CHECK}
+        script = step in _SCRIPTS
         taken = StepTaken(
             step=step,
             name=name,
@@ -204,7 +227,14 @@ class _Attempt:
         if self._order.on_step is not None:
             self._order.on_step(taken)
 
-    def _proof(self, *, ok: bool, too_early: bool = False, stopped: bool = False) -> Proof:
+    def _proof(
+        self,
+        *,
+        ok: bool,
+        too_early: bool = False,
+        stopped: bool = False,
+        spoiled: bool = False,
+    ) -> Proof:
         return Proof(
             ok=ok,
             cut=not ok and self._late(),
@@ -213,6 +243,7 @@ class _Attempt:
             too_early=too_early,
             stopped=stopped,
             setup_fetched=None if self._order.setup is None else self._machine.fetched,
+            spoiled=spoiled,
         )
 
 

@@ -15,7 +15,6 @@ from builder.build.actions import BeginBuild, KeepSnapshot, LoseBuild, Make, Sup
 from builder.build.outcome import Quieted
 from builder.decide import decide
 from builder.hands.blame import MishapError
-from builder.hands.waiting import Waiting
 from builder.machine.hand_enter import JobMachine, let_in
 from builder.machine.hand_login_keys import LoginKey
 from builder.machine.held import HeldMachine
@@ -33,6 +32,7 @@ from remuda.model.build import UNDER_WAY, Blame, Build, Mishap
 from remuda.model.ids import ProviderName, ReplicaId
 from remuda.model.image import BuildId, UploadId
 from remuda.model.upload import Method, UploadEvent, UploadState
+from remuda.runtime.waiting import Waiting
 from remuda.store.api import RejectedError, StoreAwayError, Stored
 from tests.simulation.imagesetting import CAPTURED
 from tests.simulation.setting import INSTALLATION, config_of

@@ -9,7 +9,7 @@ from typing import Final
 
 from remuda.cloud.api import ServerSpec
 from remuda.model import tags
-from remuda.model.build import Build, decode_build
+from remuda.model.build import UNDER_WAY, Build, decode_build
 from remuda.model.ids import NodeId
 from remuda.model.image import BuildId, UploadId, number_of, parse_upload
 from remuda.model.imageask import ImageUse, labelled_image
@@ -23,6 +23,7 @@ from remuda.store import paths
 from remuda.store.api import Check, Create, Op, Set
 from tests.simulation.attention import Attention
 from tests.simulation.capturerules import CaptureRules
+from tests.simulation.firstuse import FIRST
 from tests.simulation.history import History
 from tests.simulation.imagesetting import Images
 from tests.simulation.nights import FULL_EVERY
@@ -56,6 +57,7 @@ class ImageRules:
         stored: What lies in the clouds, and what lay there once: uploads by the cloud's id.
         tallied: Launches that are counted, by provider, build and how they went.
         erased: Those among them that are deleted.
+        plain: Nodes that were to run a recipe themselves.
     """
 
     records: Records
@@ -65,6 +67,7 @@ class ImageRules:
     attention: Callable[[str], Attention]
     stored: dict[str, UploadId] = field(default_factory=dict)
     erased: set[str] = field(default_factory=set)
+    plain: set[NodeId] = field(default_factory=set)
     tallied: Counter[tuple[str, BuildId, str]] = field(default_factory=Counter)
     captures: CaptureRules = field(init=False)
     _counted: set[NodeId] = field(default_factory=set)
@@ -133,6 +136,7 @@ class ImageRules:
 
     def _judge_builds(self, image: str, uploads: Collection[UploadId]) -> None:
         """Nothing is uploaded of a build that is the same, and none is too far from the base."""
+        under_way = 0
         for name in self.records.names(paths.builds(image)):
             build = self.build(BuildId(image, number_of(name) or 0))
             if build is None:
@@ -140,6 +144,9 @@ class ImageRules:
             self.captures.build_written(build)
             if build.same_as is not None and any(one.build == build.id for one in uploads):
                 self.history.fail(f"I6: {build.id} is the same as {build.same_as}, and uploaded")
+            under_way += build.state in UNDER_WAY
+            if image == FIRST and under_way > 1:
+                self.history.fail(f"I6: {under_way} builds of {image} are under way at once")
             if build.since_full >= FULL_EVERY:
                 self.history.fail(f"I6: {build.id} is {build.since_full} builds from its base")
 
@@ -209,6 +216,8 @@ class ImageRules:
     def intended(self, launch: Launch) -> None:
         """Judge a new intent: its transaction has proven what it is to boot."""
         upload_id = upload_of(launch)
+        if launch.first_use is not None:
+            self.plain.add(launch.id)
         if upload_id is None:
             return
         state, candidate = self._states.get(upload_id), proves(launch.label)
@@ -225,6 +234,8 @@ class ImageRules:
             upload_id = None if launch is None else upload_of(launch)
             if request.image is not None and request.image.upload not in (None, upload_id):
                 self.history.fail(f"I6: {request.id} asked for {request.image.upload}")
+            if launch is not None and launch.first_use is not None:
+                upload_id = UploadId(BuildId(FIRST, 0), "")  # it boots none, as all of them do
             if upload_id is None:
                 continue
             build_id = upload_id.build
@@ -241,6 +252,8 @@ class ImageRules:
         if labelled_image(launch.label) is not None and "its request is gone" in why:
             asked = launch.for_request
             return asked is None or self.records.request(asked) is None
+        if "made on first use, goes" in why and upload_id is not None:
+            return self._states.get(upload_id) in (UploadState.RETIRING, UploadState.DELETING)
         if upload_id is None or not ("was revoked by" in why or "was withdrawn here by" in why):
             return False
         return (upload_id.build, provider) in self._ever_spoiled
@@ -257,7 +270,9 @@ class ImageRules:
         if launch is not None and upload_of(launch) != upload_id:
             self.history.fail(f"I6: {ours.node} boots {upload_id}, meant was {upload_of(launch)}")
         if upload_id is None:
-            if (provider, ours.label) in self.images.built:
+            plainly = launch is not None and launch.first_use is not None
+            built = self.images.built.get((provider, ours.label))
+            if built is not None and not (plainly and built == FIRST):
                 self.history.fail(f"I6: {ours.node} of {ours.label} boots no image of ours")
             return
         if launch is not None and order.image.id in self.erased:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from remuda.images.canary import CanaryPlan
 from remuda.model.image import place_of
+from tests.simulation.firstuse import FIRST, RECIPE
 from tests.support.canaries import PLAN
 from tests.support.sshd import make_key
 
@@ -19,6 +20,7 @@ SHARE: Final = 0.3
 BASES: Final[Mapping[str, dict[str, str]]] = {
     "core": {"name": "debian-12"},
     "child": {"image": "core"},
+    FIRST: RECIPE["base"],
 }
 
 
@@ -71,7 +73,8 @@ class Images:
     def names(self) -> tuple[str, ...]:
         """All images that have a recipe, parents first."""
         used = set(self.built.values())
-        return tuple(name for name in BASES if name in used or "child" in used)
+        child = {"core", "child"} if "child" in used else set()
+        return tuple(name for name in BASES if name in used | child)
 
     def providers_of(self, place: str) -> tuple[str, ...]:
         """Return the providers whose images lie in a place."""
@@ -97,7 +100,7 @@ def draw_images(
     if rng.random() < 0.5:
         images["odd"] = images[some[0]]
     shared = rng.random() < 0.3
-    return Images(
+    made = Images(
         built={
             (provider, label): image for provider in providers for label, image in images.items()
         },
@@ -116,6 +119,10 @@ def draw_images(
         captured=(captured := rng.random() < 0.7),
         captors=rng.choice((2, 6)) if captured else 0,
     )
+    # Last, so that what a seed drew before stays as it was.
+    if rng.random() < 0.6 and ("alpha", "odd") not in made.built:
+        return replace(made, built={**made.built, ("alpha", "odd"): FIRST})
+    return made
 
 
 def _plan(share: float) -> CanaryPlan:
@@ -142,6 +149,8 @@ def applied(document: dict[str, Any], images: Images | None) -> dict[str, Any]:
         # What builders get has our key beside theirs, in any case.
         providers[name] = {**provider, "pools": pools, "ssh-key-file": _key_file()}
     recipes = {name: {"flavor": {"name": "small"}, **_source(name)} for name in images.all_names}
+    if FIRST in recipes:
+        recipes[FIRST] = RECIPE
     return {**document, "images": recipes, "providers": providers}
 
 

@@ -31,8 +31,9 @@ from remuda.model.upload import (
 from remuda.store import paths
 from remuda.store.api import Create, Op, RejectedError, Set, StoreAwayError, Stored
 from tests.fakes.store import FakeStore
-from tests.simulation import nights
+from tests.simulation import firstuse, nights
 from tests.simulation.capturer import Capturer
+from tests.simulation.firstuse import FIRST
 from tests.simulation.imagerules import ImageRules
 from tests.simulation.imagesetting import Images
 from tests.simulation.trouble import Trouble
@@ -74,8 +75,13 @@ class Librarian(Trouble):
             record = encode_image(ImageRecord(name=name))
             self.store.commit([Set(path=paths.image(name), data=record, version=-1)])
         if self.images.stocked:
-            for name in self.images.names:
+            for name in self.kept:
                 self.stock(name)
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The images that are there whoever uses them."""
+        return tuple(name for name in self.images.names if name != FIRST)
 
     @property
     def images(self) -> Images:
@@ -160,7 +166,10 @@ class Librarian(Trouble):
 
     def build(self) -> None:
         """Begin a build of some image; then it is made, if nobody dies."""
-        build_id = self._begin_build(self.look(), self.rng.choice(self.images.names))
+        seen, image = self.look(), self.rng.choice(self.images.names)
+        if image == FIRST and not firstuse.wanted(seen, self.now_s()):
+            return
+        build_id = self._begin_build(seen, image)
         self.then(5.0, lambda: self._end_build(build_id))
 
     def _begin_build(self, seen: Library, image: str) -> BuildId:
@@ -175,6 +184,7 @@ class Librarian(Trouble):
             why=Why.COMMAND,
             requested_s=now_s,
             since_s=now_s,
+            fingerprint=firstuse.fingerprint() if self.rng.random() > firstuse.OLD else "old",
         ).after(
             BuildEvent.TAKEN,
             now_s=now_s,
@@ -251,12 +261,8 @@ class Librarian(Trouble):
 
     def prove(self) -> None:
         """Go on with a candidate: it is tried, proven, rejected, or tried again later."""
-        seen = self.look()
-        some = [
-            one
-            for one in seen.uploads.values()
-            if one.value.state in (UploadState.STORED, UploadState.VALIDATING)
-        ]
+        seen, going = self.look(), (UploadState.STORED, UploadState.VALIDATING)
+        some = [one for one in seen.uploads.values() if one.value.state in going]
         if some:
             self._prove(seen, self.rng.choice(some), well=self.rng.random() < 0.6)
 
@@ -294,6 +300,11 @@ class Librarian(Trouble):
     def advance(self) -> None:
         """Let a pointer go on to the newest build that is usable, or try it first."""
         seen, (image, provider) = self.look(), self._some_pointer()
+        if image == FIRST and firstuse.over(seen, self.now_s()):
+            if ops := firstuse.dropping(seen, provider, self.now_s()):
+                self.store.commit(ops)
+                self.note("drops the pointer of", f"{image} in {provider}")
+            return
         shelf = seen.shelf(image, provider, self.images.places[provider])
         served = None if shelf.pointer is None else shelf.pointer.served(self.now_s())
         if self.images.canary is None or served is None or self.simulation.calm:
@@ -368,12 +379,8 @@ class Librarian(Trouble):
 
     def finish(self) -> None:
         """Leave every image with a usable build in every provider."""
-        seen = self.fresh()
-        short = [
-            name
-            for name in self.images.names
-            if not nights.served(seen, name, self.images.places, self.now_s())
-        ]
+        seen, places, now_s = self.fresh(), self.images.places, self.now_s()
+        short = [name for name in self.kept if not nights.served(seen, name, places, now_s)]
         for name in short:
             self.attempt(lambda name=name: self._serve(name))
         self.in_order = not short

@@ -12,6 +12,7 @@ from remuda.model.image import BuildId
 from remuda.model.upload import Upload, UploadEvent, UploadState
 from remuda.store import paths
 from remuda.store.api import Delete, Set, Stored
+from tests.simulation import firstuse
 
 if TYPE_CHECKING:
     from tests.simulation.librarian import Librarian
@@ -44,6 +45,8 @@ class Weeder:
         image, number = upload.id.build
         here = self.librarian.images.providers_of(upload.id.place)
         pointers = [seen.pointers.get((image, provider)) for provider in here]
+        if image == firstuse.FIRST and not any(pointers):
+            return firstuse.over(seen, self.librarian.now_s())
         return all(one is not None and number < one.value.current for one in pointers)
 
     def _retire(self, chosen: Stored[Upload]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from remuda.images import buildlog
-from remuda.model import build, image, pointer, request, tally, upload
+from remuda.model import build, image, lastuse, pointer, request, tally, upload
 from remuda.model.ids import RequestId
 from remuda.model.image import BuildId, UploadId
 from remuda.store import paths
@@ -153,6 +153,7 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
             }
         },
     },
+    "last use": {"schema": 1, "at_s": NOW_S, "provider": PROVIDER, "ttl_s": 86_400.0},
     "image log": {
         "schema": 1,
         "writer": "me-1",
@@ -196,6 +197,7 @@ PLACES: Final[dict[str, str]] = {
     "pointer": paths.pointer(BUILD.image, PROVIDER),
     "tally": paths.tally(BUILD.image, PROVIDER),
     "plain tally": paths.plain_tally(PROVIDER),
+    "last use": paths.last_use(BUILD.image),
     "image log": paths.image_log(BUILD),
     "builder's request": paths.request(ASKING),
 }
@@ -207,6 +209,7 @@ DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
     "pointer": lambda raw: pointer.decode_pointer(BUILD.image, PROVIDER, raw),
     "tally": lambda raw: tally.decode_tally(BUILD.image, PROVIDER, raw),
     "plain tally": lambda raw: tally.decode_tally(tally.PLAIN, PROVIDER, raw),
+    "last use": lambda raw: lastuse.decode_last_use(BUILD.image, raw),
     "image log": lambda raw: buildlog.decode_progress(BUILD, raw),
     "builder's request": lambda raw: request.decode(ASKING, raw),
 }
@@ -254,6 +257,8 @@ SEEN: Final[tuple[tuple[str, str, tuple[Any, ...]], ...]] = (
     ("tally", "builds.12.fetched_jobs.small.bytes", (*NO_NUMBERS, -1, 2**53)),
     ("plain tally", "builds", (7, [], {"x": {}}, {"0": {}}, {"1": 7})),
     ("plain tally", "builds.1.fetched_setups.small.bytes", (*NO_NUMBERS, -1, 2**53)),
+    ("last use", "at_s ttl_s", (*NO_NUMBERS, -1)),
+    ("last use", "provider", NO_TEXTS),
     ("image log", "bytes bytes_dropped steps_dropped ended_s", (*NO_NUMBERS, -1)),
     ("image log", "steps.at steps.since_s steps.seconds steps.ok", (*NO_NUMBERS, -1, "x")),
     ("image log", "writer steps.name steps step", (*NO_TEXTS, [7], [{}] * 500)),

@@ -8,6 +8,7 @@ from remuda.model import launch as launches
 from remuda.model.build import decode_build
 from remuda.model.ids import NodeId
 from remuda.model.image import BuildId, UploadId, decode_image
+from remuda.model.lastuse import decode_last_use
 from remuda.model.pointer import decode_pointer
 from remuda.model.upload import decode_upload
 from remuda.store.api import Op, Stored
@@ -24,7 +25,7 @@ class ImageRecords:
     def __init__(self, zookeeper: FakeZookeeper) -> None:
         self._tree = zookeeper.tree
         self._found: dict[str, dict[Any, Any]] = {
-            kind: {} for kind in ("images", "builds", "uploads", "pointers", "launches")
+            kind: {} for kind in ("images", "builds", "uploads", "pointers", "uses", "launches")
         }
         self.library = Library()
         self._renew(self._tree.paths())
@@ -44,8 +45,11 @@ class ImageRecords:
     def _one(self, path: str) -> str | None:
         """Read one record; return which kind has changed."""
         match path.split("/")[2:]:
-            case ["images", image]:
-                return self._put("images", image, path, lambda raw: decode_image(image, raw))
+            case ["images", image, *rest] if rest in ([], ["use"]):
+                decode = decode_last_use if rest else decode_image
+                return self._put(
+                    "uses" if rest else "images", image, path, lambda raw: decode(image, raw)
+                )
             case ["images", image, "builds", number]:
                 one = BuildId(image, int(number))
                 return self._put("builds", one, path, lambda raw: decode_build(one, raw))

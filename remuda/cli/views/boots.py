@@ -1,11 +1,12 @@
 """What launches boot now, by provider, as a table: what every move of a pointer ends with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from remuda.cli.output import Sheet, age
 from remuda.images.state import ImageState
 from remuda.model.image import Word
+from remuda.model.lastuse import LastUse
 from remuda.model.pointer import Canary
 
 _COLUMNS = ("IMAGE", "PROVIDER", "BOOTS", "CURRENT", "PREVIOUS", "PINNED")
@@ -58,6 +59,7 @@ def boots_sheet(
                 "difference": told_of.get((one.image, one.provider)),
             }
         )
+    notes += first_use_notes(found, now_s)
     notes += dict.fromkeys(f"{image}, {said}" for (image, _), said in told_of.items())
     if not rows:
         notes.append("no provider has a build of it yet")
@@ -85,7 +87,31 @@ def state_json(one: ImageState) -> dict[str, object]:
         "waits": one.waits,
         "retry_at_s": one.retry_s or None,
         "orphan": one.orphan,
+        "first_use": one.used
+        and {
+            "used_at_s": one.used.at_s,
+            "provider": one.used.provider or None,
+            "ttl_s": one.used.ttl_s,
+        },
     }
+
+
+def first_use_notes(found: Iterable[ImageState], now_s: float) -> list[str]:
+    """Return how long images are unused that are made on first use: once for each."""
+    notes = dict.fromkeys(
+        f"{one.image} is made on first use: {_unused(one.used, now_s)}"
+        for one in found
+        if one.used is not None
+    )
+    return list(notes)
+
+
+def _unused(used: LastUse, now_s: float) -> str:
+    if used.at_s is None:
+        return "when it was last used cannot be read"
+    limit = "" if used.ttl_s is None else f" of {age(used.ttl_s)}"
+    where = f", last used in {used.provider}" if used.provider else ""
+    return f"unused for {age(max(0.0, now_s - used.at_s))}{limit}{where}"
 
 
 def canary_json(canary: Canary) -> dict[str, object]:

@@ -3,7 +3,13 @@
 from collections.abc import Sequence
 
 from remuda.cli.output import Sheet, age, broken_notes
-from remuda.cli.views.boots import number_text, pinned_number, state_json, state_notes
+from remuda.cli.views.boots import (
+    first_use_notes,
+    number_text,
+    pinned_number,
+    state_json,
+    state_notes,
+)
 from remuda.images.catalogue import Catalogue
 from remuda.images.state import ImageState, image_states, state_text
 from remuda.images.words import BuilderWords
@@ -39,6 +45,7 @@ def images_sheet(seen: Catalogue, words: BuilderWords, *, now_s: float) -> Sheet
             notes += state_notes(one, now_s)
             built_s = _built_s(seen, one)
             data.append({**state_json(one), "built_at_s": built_s, "alarms": alarms})
+        notes += first_use_notes(found, now_s)
         if not found:
             rows.append((image, *["-"] * 8))
             notes.append(f"{image}: {_why_nowhere(seen, image, words)}")

@@ -5,7 +5,7 @@ from remuda.insight.launch_progress import LaunchProgress
 from remuda.model.launch import Step
 
 #: Scripts run; everything else is waited for.
-_RUNNING = frozenset({"setup", "check"})
+_RUNNING = frozenset({"step", "setup", "check"})
 
 
 def launch_progress_text(one: LaunchProgress, now_s: float) -> str:

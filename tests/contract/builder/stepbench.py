@@ -8,17 +8,16 @@ from typing import Any, Final
 
 import pytest
 
-from builder.build.hand_steps import StepContext, StepRunner
-from builder.hands.blame import MishapError
-from builder.hands.waiting import Waiting
 from remuda.config.images import BaseFrom, BuildStep
 from remuda.config.parts import FlavorFrom
 from remuda.config.recipes import ImageRecipe, ProviderMaking
 from remuda.model.build import Blame
 from remuda.model.image import BuildId
+from remuda.runtime.waiting import Waiting
 from remuda.secret import Secret
 from remuda.ssh.api import Login
 from remuda.ssh.session import SshSession, open_session
+from remuda.steps.runner import StepContext, StepFailedError, StepRunner
 from tests.fakes.clock import ManualClock
 from tests.support import sshd as servers
 from tests.support.sshd import Sshd
@@ -124,9 +123,9 @@ class Bench:
 
     def fails(self, *steps: dict[str, Any]) -> tuple[Blame, str]:
         """Take steps of which one must fail; return whose failure it is, and why."""
-        with pytest.raises(MishapError) as caught:
+        with pytest.raises(StepFailedError) as caught:
             self.run(*steps)
-        return caught.value.mishap.blame, caught.value.mishap.message
+        return caught.value.blame, caught.value.why
 
 
 @contextmanager

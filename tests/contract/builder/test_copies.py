@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from builder.hands.waiting import HandStoppedError
 from remuda.model.build import Blame
+from remuda.runtime.waiting import HandStoppedError
 from tests.contract.builder.stepbench import SOON_S, Bench
 from tests.support.deadline import wait_for
 

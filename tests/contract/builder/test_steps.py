@@ -8,12 +8,12 @@ from typing import Final
 
 import pytest
 
-from builder.hands.blame import MishapError
-from builder.hands.waiting import HandStoppedError
 from remuda.known_secrets import KNOWN
 from remuda.model.build import Blame
+from remuda.runtime.waiting import HandStoppedError
 from remuda.secret import Secret
 from remuda.ssh.errors import SshError
+from remuda.steps.runner import StepFailedError
 from tests.contract.builder.stepbench import MIB, SOON_S, VALUE, Bench
 from tests.support import sshd as servers
 from tests.support.deadline import wait_for
@@ -142,10 +142,10 @@ def test_a_connection_that_breaks_is_the_machines_fault(
         bench = Bench(server, tmp_path)
         # sshd's process for this connection is above our shells.
         command = "kill -9 $(ps -o ppid= -p $(ps -o ppid= -p $PPID))"
-        with bench.session, pytest.raises((MishapError, SshError)) as caught:
+        with bench.session, pytest.raises((StepFailedError, SshError)) as caught:
             bench.run({"command": command})
-    assert isinstance(caught.value, MishapError)
-    assert caught.value.mishap.blame is Blame.MACHINE
+    assert isinstance(caught.value, StepFailedError)
+    assert caught.value.blame is Blame.MACHINE
 
 
 def test_any_amount_of_output_is_passed_on_in_constant_memory(bench: Bench) -> None:

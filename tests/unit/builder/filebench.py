@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from builder.build.commanding import CommandOrder
-from builder.hands.waiting import Waiting
 from remuda.config.imagecommand import ImageCommandFrom
 from remuda.config.parts import FlavorFrom
 from remuda.config.recipes import ImageRecipe, ProviderMaking
+from remuda.runtime.waiting import Waiting
 from tests.unit.builder.handbench import PROVIDER
 
 DISK: Final = b"disk" * 256

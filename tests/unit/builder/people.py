@@ -12,6 +12,7 @@ from remuda.model.build import UNDER_WAY, Build, encode_build
 from remuda.model.capture import Capture, CaptureAsk
 from remuda.model.ids import NodeId, ReplicaId
 from remuda.model.image import BuildId, UploadId, Word, encode_image
+from remuda.model.lastuse import LastUse, encode_last_use
 from remuda.model.launch import Launch, Step
 from remuda.store import paths
 from remuda.store.api import Create, Delete, Op, Set
@@ -19,11 +20,21 @@ from tests.unit.builder.setting import PLACES, Setting, split
 
 
 class People(Setting):
-    """What goes on around builders."""
+    """What goes on around builders.
+
+    Attributes:
+        wanted_s: When requests last began to come for what is made on first use.
+    """
+
+    wanted_s = 0.0
 
     def use(self) -> None:
         """Let launches come and go; each finds its image in the cloud."""
+        if not self.calm:
+            self.use_first()
         for (image, provider), stored in sorted(self.known.pointers.items()):
+            if image == "first":
+                continue
             number = stored.value.served(self.now_s)
             if number is not None and self.rng.random() < 0.3:
                 self.launch(UploadId(BuildId(image, number), stored.value.place), provider)
@@ -37,6 +48,27 @@ class People(Setting):
             candidates = [run.name for run in self.running]
             if str(upload_id) not in candidates and self.rng.random() < 0.3:
                 self.commit([Delete(path=paths.launch(provider, one.id))])
+
+    def use_first(self) -> None:
+        """Let requests come for what is made on first use, now and then, and its recipe change."""
+        policy = self.policies["first"]
+        if self.rng.random() < 0.01:
+            changed = self.rng.choice("fgh")
+            self.policies["first"] = policy = replace(policy, fingerprint=changed)
+        self.wanted_s = self.now_s if self.rng.random() < 0.02 else self.wanted_s
+        if self.now_s > self.wanted_s + 600.0 or self.rng.random() < 0.7:
+            return
+        stored, use = self.known.uses.get("first"), LastUse(image="first", at_s=self.now_s)
+        data, path = encode_last_use(use), paths.last_use("first")
+        if stored is None:
+            self.commit([Create(path=path, data=data)])
+        elif (stored.value.at_s or 0.0) + 60.0 < self.now_s:
+            self.commit([Set(path=path, data=data, version=stored.version)])
+        for (image, provider), pointer in sorted(self.known.pointers.items()):
+            number = pointer.value.served(self.now_s)
+            build = self.known.builds.get(BuildId(image, number or 0))
+            if image == "first" and build and build.value.fingerprint == policy.fingerprint:
+                self.launch(UploadId(build.value.id, pointer.value.place), provider)
 
     def jobs(self) -> None:
         """Let jobs ask for images of their machines, and end; launchers note what is begun."""

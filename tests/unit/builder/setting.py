@@ -85,6 +85,9 @@ class Setting:
         }
         captured = {"next_due_s": never, "capture_refusal": lambda _: None}
         self.policies["left"] = replace(self.policy("left", (tuple(PLACES),)), **captured)
+        ttl_s = self.rng.choice([400.0, 1200.0])
+        first = {"next_due_s": never, "full_every": 1, "ttl_s": ttl_s}
+        self.policies["first"] = replace(self.policy("first", groups), **first)
         for image in self.policies:
             self.store.ensure(paths.builds(image), paths.pointers(image))
             data = encode_image(ImageRecord(name=image))
@@ -130,7 +133,9 @@ class Setting:
     def check(self, before: Library, after: Library) -> None:
         """Fail if a write broke an invariant."""
         for key, pointer in before.pointers.items():
-            assert key in after.pointers, "1: a pointer is there for ever"
+            if key not in after.pointers:
+                self.check_gone(key[0], after)
+                continue
             then = after.pointers[key].value
             if then.current < pointer.value.current:
                 assert str(then.moves[-1].kind) in {"rollback", "revoke"}, "3: order"
@@ -165,6 +170,15 @@ class Setting:
         ]
         assert len(under_way) == len(set(under_way)), "7: one build at a time"
         self.check_captures(before, after)
+
+    def check_gone(self, image: str, after: Library) -> None:
+        """Fail if a pointer went for another reason than that nobody has used its image."""
+        ttl_s = self.policies[image].ttl_s
+        assert ttl_s is not None, "1: a pointer is there for ever"
+        used = after.uses.get(image)
+        used_s = 0.0 if used is None else used.value.at_s
+        assert used_s is not None, "nobody knows when it was used"
+        assert used_s + ttl_s <= self.now_s, "it is used"
 
     def check_captures(self, before: Library, after: Library) -> None:
         """Fail if a machine was captured twice, or begun anew after it was touched."""

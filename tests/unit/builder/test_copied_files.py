@@ -7,9 +7,6 @@ from typing import Any
 
 import pytest
 
-from builder.build.hand_steps import StepContext, StepRunner
-from builder.hands.blame import MishapError
-from builder.hands.waiting import Waiting
 from builder.recipe.compile import compile_policy
 from remuda.config import trees
 from remuda.config.images import BaseFrom, BuildStep
@@ -17,7 +14,9 @@ from remuda.config.parts import FlavorFrom
 from remuda.config.recipes import ImageRecipe, ProviderMaking
 from remuda.model.build import Blame
 from remuda.model.image import BuildId
+from remuda.runtime.waiting import Waiting
 from remuda.ssh.runner import Ran
+from remuda.steps.runner import StepContext, StepFailedError, StepRunner
 from tests.fakes.clock import ManualClock
 
 
@@ -115,10 +114,10 @@ def test_what_has_changed_since_the_build_was_asked_for_is_not(
         else:
             file_of(source).chmod(0o755)
 
-    with pytest.raises(MishapError) as caught:
+    with pytest.raises(StepFailedError) as caught:
         attempt(source, **{"before": nothing, "meanwhile": nothing, when: change})
 
-    mishap = caught.value.mishap
-    assert (mishap.blame, mishap.step) == (Blame.BUILDER, "copy /opt/x")
-    assert "it has changed" in mishap.message
-    assert str(source) in mishap.message
+    failed = caught.value
+    assert (failed.blame, failed.step) == (Blame.BUILDER, "copy /opt/x")
+    assert "it has changed" in failed.why
+    assert str(source) in failed.why

@@ -9,7 +9,6 @@ import pytest
 
 from builder.build.hand_file import SENDINGS_MAX, FileHand, FileInCloud
 from builder.hands import blame
-from builder.hands.waiting import HandStoppedError
 from builder.policy import ImagePolicy
 from remuda.cloud.api import BadOrderError
 from remuda.cloud.image_store import Visibility
@@ -21,6 +20,7 @@ from remuda.model import tags
 from remuda.model.build import Blame, Build, BuildState, Mishap, Why, encode_build
 from remuda.model.image import UploadId
 from remuda.model.upload import Method, UploadState
+from remuda.runtime.waiting import HandStoppedError
 from remuda.store import paths
 from remuda.store.api import Set
 from tests.fakes.glance import Transfer

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from builder.hands.held_record import AWAY_S, TakenOverError, hold_build
-from builder.hands.waiting import HandStoppedError, OverdueError, Waiting
 from builder.machine.hand_login_keys import short_lived_key
 from builder.quiet.identity import FLAT_DIGESTS_MAX, Identity, flat_identity, read_flat_identity
 from remuda.model.build import Build, decode_build, encode_build
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId
 from remuda.redaction import redact_text
+from remuda.runtime.waiting import HandStoppedError, OverdueError, Waiting
 from remuda.ssh.keyfile import KeyRing
 from remuda.store import paths
 from remuda.store.api import Delete, StoreAwayError

@@ -14,9 +14,9 @@ from builder.build.hand_command import HostCommands, end_left_commands
 from builder.build.hand_leftovers import mounts_below
 from builder.hands.blame import MishapError
 from builder.hands.own_folder import own_folder
-from builder.hands.waiting import HandStoppedError, Waiting
 from remuda.model.build import Blame
 from remuda.runtime.clock import SystemClock
+from remuda.runtime.waiting import HandStoppedError, Waiting
 
 MIB = 1 << 20
 

@@ -37,6 +37,7 @@ def at_rest(run: Workshop) -> bool:
         not run.running
         and all(_rests(run, one.value) for one in run.known.builds.values())
         and all(one.value.state is UploadState.USABLE for one in run.known.uploads.values())
+        and not any(one.build.image == "first" for one in run.known.uploads)
     )
 
 
@@ -62,6 +63,7 @@ def test_builders_keep_the_invariants_and_come_to_rest(seed: int) -> None:
     begun = sum(one.value.last_build for one in run.known.images.values())
     assert begun > 3, "else it proves little"
     assert run.known.images["left"].value.last_build, "and jobs asked for images of theirs"
+    assert run.known.images["first"].value.last_build, "and one was used for the first time"
     run.calm, run.troubles = True, {}
     ends_s = run.now_s + 2 * EVIDENCE_S
     for tick in range(CALM_TICKS_MAX):
@@ -74,6 +76,7 @@ def test_builders_keep_the_invariants_and_come_to_rest(seed: int) -> None:
     assert at_rest(run), [(one.value.id, one.value.state) for one in run.known.builds.values()]
     recorded = {one.value.cloud_image for one in run.known.uploads.values()}
     assert recorded | {"strange"} == set(run.images), "8: nothing is left behind"
+    assert not any(image == "first" for image, _ in run.known.pointers), "it is not used"
     found = references.index(run.known.holders())
     for (image, provider), pointer in run.known.pointers.items():
         assert pointer.value.served(run.now_s) is not None, (image, provider)

@@ -80,7 +80,9 @@ class Workshop(People):
                 for name, place in PLACES.items()
             },
             listings=self.listings,
-            bases={("base", name): Base(id="debian") for name in PLACES},
+            bases={
+                (image, name): Base(id="debian") for image in ("base", "first") for name in PLACES
+            },
             busy=frozenset(one.name for one in self.running if one.builder == me),
         )
 

@@ -55,6 +55,7 @@ VIEWS: Final[Mapping[str, tuple[tuple[click.Command, tuple[str, ...]], ...]]] = 
     "pointer": ((list_images, ()), (show, ("debian",)), (rollback, ("debian",))),
     "tally": ((list_images, ()), (show, ("debian",))),
     "plain tally": ((show, ("debian",)),),
+    "last use": ((list_images, ()), (show, ("debian",))),
     "image log": ((log, ("debian/12",)), (show, ("debian/12",))),
 }
 #: A command may say that it found nothing, or nothing readable.

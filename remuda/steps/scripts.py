@@ -129,3 +129,22 @@ for file in /etc/ssh/ssh_host_*_key; do
 done
 exit 0
 """
+
+#: Where the steps of a recipe run on a machine that boots no image of it: $1 a folder by which is
+#: seen that they were begun here once. Steps need not bear to run twice, and whoever takes the
+#: machine over cannot see how far they came. Then cloud-init is waited for, $2 seconds at most.
+BEGIN: Final = """\
+#!/bin/sh
+set -u
+if [ -d "$1" ]; then echo 'the steps of its recipe were begun on it before'; exit 75; fi
+mkdir "$1" || exit 1
+waited=0
+while [ -d /run/cloud-init ] && [ ! -e /run/cloud-init/disabled ] &&
+    [ ! -e /run/cloud-init/result.json ]; do
+    if [ "$waited" -ge "$2" ]; then echo "cloud-init has not ended after $2 s"; exit 1; fi
+    waited=$((waited + 1))
+    sleep 1
+done
+"""
+#: The exit code that says so.
+BEGUN_BEFORE: Final = 75

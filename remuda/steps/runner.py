@@ -1,15 +1,11 @@
 """The steps of a recipe, one after another over one connection."""
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
-from builder.build.step_scripts import PACKAGES, PLACE, REMOVE
-from builder.hands import blame
-from builder.hands.waiting import HandStoppedError, Waiting
-from builder.log.progress import ProgressLog, say
 from remuda.config import trees
 from remuda.config.fingerprint import Trees, same
 from remuda.config.images import BuildStep, StepCopy
@@ -18,20 +14,48 @@ from remuda.config.sources import UnreadableError
 from remuda.images.failed import blame_of
 from remuda.model.build import Blame
 from remuda.model.image import BuildId
+from remuda.runtime.waiting import HandStoppedError, Waiting
 from remuda.secret import Secret
 from remuda.ssh.api import OUT_OF_TIME, Script
 from remuda.ssh.errors import CutShortError
 from remuda.ssh.runner import STOPPED, Ran
 from remuda.ssh.session import CopyFailedError, SshSession
+from remuda.steps.room import waits_s
+from remuda.steps.scripts import PACKAGES, PLACE, REMOVE
 from remuda.visible import visible
 
-#: A mirror that is away for a moment is the reason for retries.
-_AGAIN_S: Final = 5.0
-_AGAIN_S_MAX: Final = 60.0
 #: To put a file in its place there is at least so much time, however long the copy took.
 _PLACE_S_MIN: Final = 10.0
 #: Where copies come in: not below ``/tmp``, which may lie in memory.
 _CAME: Final = "/var/tmp"  # noqa: S108 - in a folder whose name nobody guesses
+
+
+class StepLog(Protocol):
+    """Where is told what steps do; never raises."""
+
+    def step(self, name: str) -> None:
+        """Begin a step; the one before has ended."""
+
+    def write(self, data: bytes) -> None:
+        """Add what was printed, which may be text of strangers, in any amount."""
+
+
+class StepFailedError(Exception):
+    """A step has failed, and so has every retry that it has.
+
+    Attributes:
+        step: What people call it.
+        blame: Whose failure it was.
+        why: What was said of it, which may be text of strangers.
+        output: The end of what it printed.
+    """
+
+    def __init__(self, step: str, blame: Blame, why: str, output: str = "") -> None:
+        super().__init__(f"{step}: {why}")
+        self.step = step
+        self.blame = blame
+        self.why = why
+        self.output = output
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +63,7 @@ class StepContext:
     """What steps get to know.
 
     Attributes:
+        build: Which build it is for; number 0: none, but the machine of a first use.
         secrets: By the name that steps know.
         copied: What the build's fingerprint means by each file and folder.
     """
@@ -98,64 +123,68 @@ class StepRunner:
     session: SshSession
     context: StepContext
     waiting: Waiting
-    log: ProgressLog
+    log: StepLog
     came: str = _CAME
 
     def run_all(self) -> None:
         """Take them all.
 
         Raises:
-            MishapError: One has failed, and so has every retry that it has.
+            StepFailedError: One has failed, and so has every retry that it has.
             HandStoppedError: The hand has to stop.
         """
         for step in self.context.recipe.steps:
             self.run(step)
 
-    def run(self, step: BuildStep) -> None:
-        """Take one step; raises as :meth:`run_all`."""
+    def run(self, step: BuildStep) -> str:
+        """Take one step, and return the end of what it printed; raises as :meth:`run_all`."""
         name = step.called
         self.waiting.check()
         self.log.step(name)
-        for again, wait_s in enumerate((*_waits(step.retries), None)):
-            whose, why = self._once(step, name)
+        for again, wait_s in enumerate((*waits_s(step.retries), None)):
+            whose, why, output = self._once(step, name)
             if not why:
-                return
-            say(self.log, f"{visible(name)} failed: {visible(why)}")
+                break
+            self._say(f"{visible(name)} failed: {visible(why)}")
             if wait_s is None:
                 tries = f" (tried {again + 1} times)" if again else ""
-                raise blame.fail(name, whose, f"{why}{tries}")
+                raise StepFailedError(name, whose, f"{why}{tries}", output)
             self.waiting.pause(wait_s)
+        return output
 
-    def _once(self, step: BuildStep, name: str) -> tuple[Blame, str]:
-        """Make one attempt; return whose failure it was and why, or an empty string.
+    def _say(self, text: str) -> None:
+        self.log.write(f"{text}\n".encode(errors="replace"))
+
+    def _once(self, step: BuildStep, name: str) -> tuple[Blame, str, str]:
+        """Make one attempt; return whose failure it was, why (empty: none), and what it printed.
 
         Raises:
-            MishapError: No other attempt would help.
+            StepFailedError: No other attempt would help.
             HandStoppedError: The hand has to stop.
         """
         script = script_of(step, self.context)
         if script is not None:
             ran = self._script(script)
-            return blame_of(ran.output), ran.why
+            return blame_of(ran.output), ran.why, ran.output
         assert step.copied is not None  # noqa: S101 - it is of this kind
         try:
-            return Blame.RECIPE, self._copy(step.copied, step)
+            return Blame.RECIPE, self._copy(step.copied, step), ""
         except (OSError, UnreadableError) as exc:
-            # Another builder's host may have the file.
-            raise blame.fail(name, Blame.BUILDER, f"{step.copied.source}: {exc}") from exc
+            # Another host of ours may have the file.
+            raise StepFailedError(name, Blame.BUILDER, f"{step.copied.source}: {exc}") from exc
 
     def _script(self, script: Script) -> Ran:
         ran = self.session.run_script(script, stopped=self.waiting.stopped, hear=self.log.write)
         if ran.why == STOPPED:
             raise HandStoppedError
         if ran.lost or ran.broken or ran.why == OUT_OF_TIME:
-            raise blame.fail(script.name, Blame.MACHINE, ran.why)
+            raise StepFailedError(script.name, Blame.MACHINE, ran.why, ran.output)
         return ran
 
     def _copy(self, copied: StepCopy, step: BuildStep) -> str:
         source = Path(copied.source)
         entries = trees.survey(source)
-        say(self.log, f"{len(entries)} entries, {sum(one.size for one in entries)} bytes")
+        self._say(f"{len(entries)} entries, {sum(one.size for one in entries)} bytes")
         came = f"{self.came}/remuda-copy-{secrets.token_hex(16)}"
         clock = self.waiting.clock
         ends_s = clock.monotonic_s() + step.timeout
@@ -181,14 +210,14 @@ class StepRunner:
         It is read after it was sent: a change before that, or meanwhile, is seen.
 
         Raises:
-            MishapError: It is not.
+            StepFailedError: It is not.
         """
         expected = self.context.copied.get(copied.source)
         if expected is None or same(copied, expected, trees.read(Path(copied.source))):
             return
         # It begins anew: with the recipe of now, or where the files are those of its recipe.
         message = f"{copied.source} is not what it was when the build was asked for: it has changed"
-        raise blame.fail(name, Blame.BUILDER, message)
+        raise StepFailedError(name, Blame.BUILDER, message)
 
     def _send(self, source: Path, came: str, limit_s: float) -> None:
         stopped = self.waiting.stopped
@@ -204,8 +233,3 @@ def _placed(copied: StepCopy) -> tuple[str, str, str, str]:
     # x beside each r.
     folder = f"{int(mode, 8) | (int(mode, 8) & 0o444) >> 2:o}" if mode else ""
     return copied.to.rstrip("/") or "/", mode, folder, copied.owner or ""
-
-
-def _waits(retries: int) -> Iterator[float]:
-    for again in range(retries):
-        yield min(_AGAIN_S_MAX, _AGAIN_S * 2.0**again)

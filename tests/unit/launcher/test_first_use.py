@@ -1,0 +1,194 @@
+"""Images made on first use: machines run the recipe where no build of it is there."""
+
+from pathlib import Path
+
+from launcher.claim.actions import Claim
+from launcher.image import first_use
+from launcher.image.binding import Bound, bind, choose, for_anybody
+from launcher.node.birth import born
+from launcher.node.budget import Budget
+from launcher.node.shortage import Shortage
+from launcher.policy import compile_policy, plain
+from launcher.provider.learning import learn_refusal, learn_success
+from launcher.request.view import MayGet
+from remuda.cloud.api import BadOrderError
+from remuda.config.model import Config
+from remuda.config.sources import UnreadableError
+from remuda.images.references import upload_of
+from remuda.model.ids import NodeId
+from remuda.model.image import BuildId, UploadId
+from remuda.model.launch import Step, decode, encode
+from remuda.model.pointer import Pin
+from tests.unit.launcher.firstuse import (
+    KEY,
+    current,
+    first,
+    intents,
+    plainly,
+    print_of,
+    put_build,
+    stock,
+    with_steps,
+)
+from tests.unit.launcher.imaged import PLACE, WORD, point
+from tests.unit.launcher.worlds import (
+    ME,
+    NOW,
+    add_claim,
+    add_node,
+    add_request,
+    of_kind,
+    think,
+)
+
+# What is made.
+
+
+def test_without_a_build_a_machine_runs_the_recipe_itself() -> None:
+    """Served slowly, but surely; the record says how."""
+    made = first()
+    add_request(made, 1)
+    (intent,) = intents(made)
+    assert (intent.upload, intent.first_use) == (None, print_of(made))
+    new = born(
+        made.policy,
+        intent,
+        node_id=NodeId("0000000001"),
+        owner=ME,
+        host_key=None,
+        launcher=None,
+        now=NOW,
+    )
+    assert decode(new.launch.id, encode(new.launch)) == new.launch
+    assert new.launch.first_use == print_of(made)
+
+
+def test_once_a_build_of_the_recipe_is_current_it_is_booted() -> None:
+    """And no other one: of another recipe, or one that is only being made."""
+    made = first()
+    add_request(made, 1)
+    upload_id = current(made)
+    assert [(one.upload, one.first_use) for one in intents(made)] == [(upload_id, None)]
+
+    put_build(made, 1, fingerprint="another")
+    assert [one.upload for one in intents(made)] == [None]
+    assert first_use.looked_up(made, NOW, KEY) == plain(KEY)
+
+    made.images.builds.clear()
+    assert [one.first_use for one in intents(made)] == [print_of(made)]
+
+
+def test_a_pin_is_obeyed_whatever_its_recipe() -> None:
+    """It is somebody's word; when it is over, it does not count."""
+    made = first()
+    add_request(made, 1)
+    current(made, fingerprint="another")
+    point(made, 1, pinned=Pin(number=1, word=WORD, until_s=NOW.wall_s + 5.0))
+    assert [str(one.upload.build) for one in intents(made) if one.upload] == ["noble/1"]
+    point(made, 1, pinned=Pin(number=1, word=WORD, until_s=NOW.wall_s - 5.0))
+    assert [one.first_use for one in intents(made)] == [print_of(made)]
+
+
+def test_all_machines_of_a_request_are_made_alike() -> None:
+    """Those that follow run the recipe, though a build is there by now; others boot that."""
+    made = first()
+    view = add_request(made, 1, "small", "small")
+    assert view.may_get is MayGet.MATCHING
+    add_claim(made, view)
+    plainly(
+        made,
+        1,
+        step=Step.PROVING,
+        allocated_to=view.id,
+        launch={"for_request": view.id},
+    )
+    current(made)
+    assert [one.first_use for one in intents(made)] == [print_of(made)]
+    bound = bind(made, NOW, KEY, add_request(made, 2, "small", "small"))
+    assert isinstance(bound, Bound)
+    assert bound.upload is not None
+
+
+def test_machines_of_both_kinds_are_not_handed_out_together() -> None:
+    """One that ran the recipe is of no build."""
+    made = first()
+    current(made)
+    plainly(made, 1)
+    add_node(made, 2, launch={"image_build": "noble/1", "image_place": PLACE})
+    both = {"small": [NodeId("0000000001"), NodeId("0000000002")]}
+    assert choose(made, ("small", "small"), both) is None
+    assert choose(made, ("small",), both) == (NodeId("0000000002"),)
+
+
+def test_a_recipe_that_starts_from_an_image_of_ours_boots_the_current_build_of_that() -> None:
+    """And waits for one; what is counted of it says nothing of that image."""
+    made = first(base={"image": "jammy"})
+    view = add_request(made, 1, seen_s=NOW.mono_s - 10.0)
+    assert intents(made) == []
+    assert "image jammy has no usable build here yet" in think(made).verdicts[view.id].reason
+    parent = UploadId(BuildId("jammy", 3), PLACE)
+    stock(made, "jammy", 3)
+    (intent,) = intents(made)
+    assert (intent.upload, intent.first_use) == (parent, print_of(made))
+    bound = bind(made, NOW, KEY, None)
+    assert bound == Bound(parent, first_use=print_of(made))
+    assert for_anybody(made, NOW, KEY, bound, 1) == bound
+    node = plainly(made, 1, launch={"image_build": "jammy/3", "image_place": PLACE})
+    assert node.launch is not None
+    assert upload_of(node.launch) == parent
+    assert not think(made).counts
+
+
+def test_a_recipe_that_cannot_be_read_here_makes_its_requests_wait() -> None:
+    """They hear why; a launcher without the files would make something else."""
+
+    def read(_path: Path) -> tuple[()]:
+        raise UnreadableError("does not exist")
+
+    made = first()
+    copying = [{"copy": {"from": "/nowhere/x", "to": "/x"}, "timeout": 5}]
+    doc = Config.model_validate(with_steps(copying))
+    made.adopt_policy(compile_policy(doc, "here", read))
+    view = add_request(made, 1, seen_s=NOW.mono_s - 10.0)
+    plan = think(made)
+    assert not of_kind(plan, Claim)
+    assert "'/nowhere/x', which it copies, does not exist" in plan.verdicts[view.id].reason
+    assert isinstance(bind(made, NOW, KEY, view), Shortage)
+
+
+def test_what_is_kept_ready_runs_no_recipe() -> None:
+    """Nobody waits for it; once a build is there, it is kept ready as usual."""
+    made = first(labels={"small": {"min-ready": 2, "recheck": None}})
+    assert intents(made) == []
+    current(made)
+    assert len(intents(made)) == 2
+
+
+def test_room_is_judged_by_what_is_booted_now() -> None:
+    """What the recipe starts from may be missing, or be refused, though builds are not."""
+    made = first()
+    made.cloud.recipes.pop(plain(KEY))
+    made.cloud.broken[plain(KEY)] = "no such image"
+    short = Budget.of(made, NOW).shortage(KEY)
+    assert short is not None
+    assert short.reason == "small cannot be made: no such image"
+    current(made)
+    assert Budget.of(made, NOW).shortage(KEY) is None
+    assert Budget.of(made, NOW).full_after(KEY, 1) is False
+
+
+def test_a_refused_order_is_looked_up_by_what_it_was_of() -> None:
+    """Builds of the image are well."""
+    made = first()
+    node = plainly(made, 1, step=Step.PLANNED, server=None)
+    learn_refusal(made, node, BadOrderError("no such image"), NOW)
+    assert list(made.cloud.refusals) == list(made.cloud.doubted) == [plain(KEY)]
+
+
+def test_how_long_the_recipe_takes_is_not_how_long_machines_take() -> None:
+    """By that requests are given to providers."""
+    made = first()
+    learn_success(made, plainly(made, 1), NOW)
+    assert made.cloud.boot_s == {}
+    learn_success(made, add_node(made, 2), NOW)
+    assert list(made.cloud.boot_s) == [KEY]
