@@ -96,6 +96,7 @@ CARRIED_OUT: Final[dict[str, Way]] = {
     ),
     "docs/images/offline.md: remuda image show tools/42": Way(
         instead=(("tools/42", "tools/{current}"), ("--provider north", "--provider alpha")),
+        before=("remuda image build tools --wait",),
     ),
     "docs/images/differences.md: remuda image diff tools/41 tools/42": Way(
         instead=(("tools/41", "tools/{previous}"), ("tools/42", "tools/{current}")),
