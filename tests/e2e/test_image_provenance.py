@@ -82,6 +82,19 @@ def make_keys(folder: Path) -> None:
     private.chmod(0o600)
 
 
+def state(stage: Stage, cloud: str, image_id: str, digest: str) -> None:
+    """Have an image in a cloud say that something of this hash is stated of it."""
+    account = AccountSettings(
+        cloud=f"cloud-{cloud}", region=None, clouds_file=str(stage.folder / "clouds.yaml")
+    )
+    owner = tags.Owner(installation="x", provider=ProviderName("alpha"))
+    settings = CloudSettings(account=account, owner=owner, rate_per_s=100.0)
+    made = OpenStackCloud(settings, clock=SystemClock())
+    edit = ImageEdit(properties={tags.STATEMENT: digest})
+    made.image_store().edit_image(image_id, edit)
+    made.close()
+
+
 def current(stage: Stage) -> Doc | None:
     """Return the pointer once it names the build."""
     found = stage.read(paths.pointer("base", "alpha"))
@@ -152,21 +165,12 @@ def test_the_bill_of_materials_has_the_packages_of_the_machine(stage: Stage) -> 
 
 def test_a_property_that_somebody_changes_is_found(stage: Stage) -> None:
     """By the cloud's own API."""
-    account = AccountSettings(
-        cloud="cloud-a", region=None, clouds_file=str(stage.folder / "clouds.yaml")
-    )
-    owner = tags.Owner(installation="x", provider=ProviderName("alpha"))
-    cloud = OpenStackCloud(
-        CloudSettings(account=account, owner=owner, rate_per_s=100.0), clock=SystemClock()
-    )
     record = stage.read(paths.build(BUILD))
     assert record is not None
-    images, image_id = cloud.image_store(), record["snapshot"]
-    images.edit_image(image_id, ImageEdit(properties={tags.STATEMENT: "0" * 64}))
+    state(stage, "a", record["snapshot"], "0" * 64)
     assert wrong(stage) == {("property", "alpha")}
-    images.edit_image(image_id, ImageEdit(properties={tags.STATEMENT: record["statement"]}))
+    state(stage, "a", record["snapshot"], record["statement"])
     assert wrong(stage) == set()
-    cloud.close()
 
 
 def test_a_record_that_somebody_changes_is_found(stage: Stage) -> None:
