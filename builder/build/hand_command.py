@@ -72,29 +72,30 @@ class CommandRunner(Protocol):
 
 
 class _AtWork:
-    """The folders of commands that run."""
+    """The commands that run, or whose file is wanted, by their folders once they have one."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._folders: set[Path] = set()
+        self._some: list[list[Path]] = []
 
     @contextmanager
-    def entered(self, own: Path) -> Iterator[None]:
-        """Be among them."""
+    def entered(self) -> Iterator[list[Path]]:
+        """Be among them; the caller adds its folder to what it gets."""
+        mine: list[Path] = []
         with self._changed:
-            self._folders.add(own)
+            self._some.append(mine)
         try:
-            yield
+            yield mine
         finally:
             with self._changed:
-                self._folders.discard(own)
+                self._some = [one for one in self._some if one is not mine]
                 self._changed.notify_all()
 
-    def wait(self, limit_s: float) -> tuple[Path, ...]:
-        """Wait until there is none; return what is left at the limit."""
+    def wait(self, limit_s: float) -> list[Path]:
+        """Wait until there is none; return the folders of what is left at the limit."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._folders, timeout=limit_s)
-            return tuple(self._folders)
+            self._changed.wait_for(lambda: not self._some, timeout=limit_s)
+            return [own for mine in self._some for own in mine]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +123,11 @@ class HostCommands:
     @contextmanager
     def run(self, order: CommandOrder, waiting: Waiting, hear: Hear) -> Iterator[Path]:
         """Run one; see :meth:`CommandRunner.run`."""
-        with own_folder(self.folder, _PREFIX, remove_own) as own:
+        with (
+            self._at_work.entered() as mine,
+            own_folder(self.folder, _PREFIX, remove_own) as own,
+        ):
+            mine.append(own)
             if why := commanding.no_room(self.free(own), order.bytes_max + RESERVE_BYTES):
                 raise blame.fail(_STEP, Blame.CLOUD, why)  # as for copies: it waits for room
             for name in (_HOME, _OUT):
@@ -132,9 +137,7 @@ class HostCommands:
                 running = _Running(
                     means=self, order=order, own=own, out=out, waiting=waiting, hear=hear
                 )
-                with self._at_work.entered(own):
-                    end = running.run()
-                failed = commanding.why_failed(end)
+                failed = commanding.why_failed(running.run())
                 if failed is not None:
                     raise blame.fail(_STEP, *failed)
                 file = _opened(out)

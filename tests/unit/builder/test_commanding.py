@@ -157,3 +157,4 @@ def test_what_is_cut_says_its_limit() -> None:
     assert found is not None
     assert found.why == "its file is larger than 1MiB, its max-size"
     assert commanding.no_room(5, 5) is None
+    assert "has 1 MiB left" in (commanding.no_room(1 << 20, 3 << 20) or "")

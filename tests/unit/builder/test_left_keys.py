@@ -79,6 +79,6 @@ def test_a_builder_tidies_when_it_begins(tmp_path: Path) -> None:
         os.utime(file, (number, number))
     (tmp_path / KEYS / "login-x").mkdir(parents=True)
 
-    assert tidy(tmp_path) == 1
+    assert tidy(tmp_path)["keys"] == 1
     assert len(list(logs.iterdir())) == LOG_FILES_MAX
     assert not (logs / "debian-000002-1.log").exists()

@@ -182,6 +182,6 @@ def test_a_folder_that_cannot_be_read_hinders_its_image_only(tmp_path: Path) -> 
     made = compile_images(copying(tmp_path / "none"), TreeCache().read)
 
     assert sorted(made.policies) == ["b"]
-    assert made.unusable["a"].endswith("which it copies, does not exist")
+    assert made.unusable["a"].endswith("which it copies or reads, does not exist")
     with pytest.raises(UnreadableError):
         TreeCache().read(tmp_path / "none")

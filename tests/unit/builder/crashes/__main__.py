@@ -7,6 +7,8 @@ import click
 
 from tests.unit.builder.crashes.mortal import When
 from tests.unit.builder.crashes.test_crashes import FIRST, SECOND, after_first, first, survive
+from tests.unit.builder.crashes.test_file_crashes import NUMBERS
+from tests.unit.builder.crashes.test_file_crashes import first as of_file
 
 
 @click.command()
@@ -18,6 +20,7 @@ def main() -> None:
             click.echo(f"{when} ...")
             survive(folder, first, FIRST, when, 1)
             survive(folder, after_first(folder), SECOND, when, 1)
+            survive(folder, of_file, NUMBERS, when, 1)
 
 
 if __name__ == "__main__":
