@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from remuda.cli.demo.captures import DemoCapture
+from remuda.cli.demo.first_use import DemoFirstUse
 from remuda.cli.demo.jobs import Jobs, title
 from remuda.cli.demo.stage import DemoFailedError
 from remuda.cli.demo.watching import WatchedImage, told
@@ -22,6 +23,7 @@ def show_images(jobs: Jobs) -> None:
         return
     DemoImages(jobs).play()
     DemoCapture(jobs).play()
+    DemoFirstUse(jobs).play()
 
 
 @dataclass(slots=True)

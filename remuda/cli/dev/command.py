@@ -309,4 +309,6 @@ def _of_images(plan: DevPlan) -> str:
 The image {recipe.CAPTURED} is what a job makes of its machine; label {recipe.CAPTURED} boots it:
 
   remuda request {recipe.CAPTURED_OF} --wait --detach    (prints its NODE)
-  remuda image capture NODE --as {recipe.CAPTURED}"""
+  remuda image capture NODE --as {recipe.CAPTURED}
+
+The image {recipe.ON_DEMAND} is made on the first use of label {recipe.ON_DEMAND}."""

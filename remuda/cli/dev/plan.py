@@ -15,6 +15,12 @@ IMAGE: Final = "debian-12"
 REGION: Final = "RegionOne"
 _FLAVOR: Final = "m1.small"
 _LABELS: Final[Mapping[str, tuple[int, str]]] = {"small": (2, _FLAVOR), "big": (1, "m1.large")}
+#: Labels whose machines boot an image of ours, and which.
+_OF_IMAGES: Final[Mapping[str, str]] = {
+    recipe.LABEL: recipe.IMAGE,
+    recipe.CAPTURED: recipe.CAPTURED,
+    recipe.ON_DEMAND: recipe.ON_DEMAND,
+}
 _CHECKS: Final = [{"disk": {"free": "64MiB"}}, {"clock": {"skew": "10s"}}]
 _POOL_SERVERS_MAX: Final = 6
 
@@ -175,7 +181,7 @@ def remuda_document(plan: DevPlan, zookeeper_hosts: Sequence[str]) -> dict[str, 
     }
     if not plan.no_images:
         # None is kept ready: whoever asks sees which build is booted at that moment.
-        labels[recipe.LABEL] = labels[recipe.CAPTURED] = {"checks": _CHECKS}
+        labels |= {label: {"checks": _CHECKS} for label in _OF_IMAGES}
     return {
         "zookeeper": {"hosts": list(zookeeper_hosts)},
         "clouds-file": str(plan.clouds_file),
@@ -201,7 +207,7 @@ def _pool(plan: DevPlan) -> dict[str, Any]:
         label: {"image": IMAGE, "flavor": flavor, **login} for label, (_, flavor) in _LABELS.items()
     }
     if not plan.no_images:
-        for label, image in ((recipe.LABEL, recipe.IMAGE), (recipe.CAPTURED, recipe.CAPTURED)):
+        for label, image in _OF_IMAGES.items():
             labels[label] = {"image": {"built": image}, "flavor": _FLAVOR, **login}
     return {"max-servers": _POOL_SERVERS_MAX, "labels": labels}
 
@@ -212,10 +218,11 @@ def _images(plan: DevPlan) -> dict[str, Any]:
         "username": plan.user,
         "connection-port": plan.ssh_port,
     }
-    made = recipe.making([cloud.provider for cloud in plan.clouds])
+    providers = [cloud.provider for cloud in plan.clouds]
     return {
-        recipe.IMAGE: {"base": IMAGE, **machine, **made},
+        recipe.IMAGE: {"base": IMAGE, **machine, **recipe.making(providers)},
         recipe.CAPTURED: {**machine, **recipe.captured()},
+        recipe.ON_DEMAND: {"base": IMAGE, **machine, **recipe.on_demand(providers)},
     }
 
 

@@ -1,4 +1,4 @@
-"""The images of `remuda dev`, to play with: one that it has made, one that jobs make. Pure."""
+"""The images of `remuda dev`, to play with: made ahead, by jobs, and on first use. Pure."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -12,6 +12,10 @@ CAPTURED: Final = "oneiric"
 LEFT: Final = "/srv/left"
 #: Of the machines of this label it may be captured.
 CAPTURED_OF: Final = "small"
+#: The image that is made when somebody uses it, and the label whose machines boot it.
+ON_DEMAND: Final = "seldom"
+#: On such a machine: the name of the one on which the recipe was run.
+MADE_ON: Final = "/srv/made-on"
 SCRIPT_NAME: Final = "install-tools.sh"
 #: What the script installs.
 TOOL: Final = "/usr/local/bin/release"
@@ -39,9 +43,8 @@ def making(providers: Sequence[str]) -> dict[str, Any]:
 
     The first of the *providers* makes it, the others take it over.
     """
-    first, *others = providers
     return {
-        "providers": {first: None, **{one: {"copy-from": first} for one in others}},
+        **_made_once(providers),
         "steps": [
             {
                 "name": "install tools",
@@ -60,6 +63,17 @@ def captured() -> dict[str, Any]:
     """Return what is said of the image that jobs make of their machines."""
     rule = {"labels": [CAPTURED_OF], "requestors": [".*"]}
     return {"capture": rule, "checks": [_check("the job's work is there", f"test -s {LEFT}")]}
+
+
+def on_demand(providers: Sequence[str]) -> dict[str, Any]:
+    """Return what is said of the image that is made on first use, beside what it starts from."""
+    step = {"command": f"hostname >{MADE_ON}", "timeout": "1m", "as-root": True}
+    return {**_made_once(providers), "build": "on-demand", "ttl": "1h", "steps": [step]}
+
+
+def _made_once(providers: Sequence[str]) -> dict[str, Any]:
+    first, *others = providers
+    return {"providers": {first: None, **{one: {"copy-from": first} for one in others}}}
 
 
 def _check(name: str, script: str) -> dict[str, Any]:

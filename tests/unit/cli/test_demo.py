@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from remuda.cli.demo.captures import DemoCapture
+from remuda.cli.demo.first_use import DemoFirstUse
 from remuda.cli.demo.images import DemoImages, show_images
 from remuda.cli.demo.jobs import Jobs
 from remuda.cli.demo.stage import CommandRan, DemoFailedError, DemoStage
@@ -207,6 +208,62 @@ def test_an_image_without_what_its_job_has_left_is_a_failure(tmp_path: Path) -> 
 
     with pytest.raises(DemoFailedError, match="has not what its job has left"):
         DemoCapture(Jobs(stage)).play()
+
+
+class FirstUsed(Acted):
+    """An installation with an image that is made when it is used.
+
+    Attributes:
+        eager: Whether it is made before anybody asks for it.
+        idle: Whether the second machine runs the recipe once more, as if there were no image.
+    """
+
+    eager = False
+    idle = False
+    used = 0
+
+    def remuda(self, *arguments: str) -> CommandRan:
+        """Answer as the command would."""
+        self.asked.append(arguments)
+        self.used += 1
+        out = f"remuda: seldom 300000000{self.used} at 127.77.0.1 (alpha) after 2.0 s\n"
+        return CommandRan(code=1 if self.used > 1 and not self.idle else 0, out=out)
+
+    def ask(self, *arguments: str) -> Any:
+        """Tell how the image stands."""
+        assert arguments == ("image", "list")
+        self.time.advance(LOOK_S)
+        self.looks += self.used
+        newest = 1 if self.used or self.eager else None
+        row = {"image": recipe.ON_DEMAND, "boots": 1 if self.looks > 2 else None, "newest": newest}
+        return [{**row, "state": "trying", "provider": "alpha"}]
+
+
+def test_the_first_machine_makes_itself_ready_and_the_second_boots_the_image(
+    tmp_path: Path,
+) -> None:
+    """The second one was made ready elsewhere, and says so by its exit code."""
+    stage = FirstUsed(tmp_path)
+    jobs = Jobs(stage)
+    DemoFirstUse(jobs).play()
+
+    assert [use.task for use in jobs.uses] == ["first use", "second use"]
+    assert stage.looks > 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [("eager", "made before anybody asked for it"), ("idle", "exit code 0, not 1")],
+)
+def test_an_image_that_is_not_made_on_first_use_is_a_failure(
+    tmp_path: Path, fault: str, why: str
+) -> None:
+    """Too early, or not at all."""
+    stage = FirstUsed(tmp_path)
+    setattr(stage, fault, True)
+
+    with pytest.raises(DemoFailedError, match=why):
+        DemoFirstUse(Jobs(stage)).play()
 
 
 def test_a_request_that_prints_no_machine_is_a_failure(tmp_path: Path) -> None:

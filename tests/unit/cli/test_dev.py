@@ -92,9 +92,9 @@ def test_remuda_understands_its_configuration(tmp_path: Path, no_images: str) ->
     assert {name: one.min_ready for name, one in reading.config.labels.items()} == {
         "small": 2,
         "big": 1,
-        **({} if no_images else {"tooled": 0, "oneiric": 0}),
+        **({} if no_images else {"tooled": 0, "oneiric": 0, "seldom": 0}),
     }
-    assert set(reading.config.images) == (set() if no_images else {"tools", "oneiric"})
+    assert set(reading.config.images) == (set() if no_images else {"tools", "oneiric", "seldom"})
     assert set(reading.config.providers) == {"alpha", "beta"}
     assert environment(plan)["REMUDA_CONFIG"] == str(plan.config_file)
 
