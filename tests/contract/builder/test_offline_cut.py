@@ -120,8 +120,10 @@ def test_new_routes_bring_no_network_back() -> None:
         ("ip rule del pref 2", "the machine has a network again (IPv4): its rule is gone"),
         ("ip -6 rule del pref 2", "the machine has a network again (IPv6): its rule is gone"),
         (
-            ("ip rule add pref 1 to 203.0.113.0/24 lookup main;"
-            " echo nameserver 203.0.113.53 >/etc/resolv.conf"),
+            (
+                "ip rule add pref 1 to 203.0.113.0/24 lookup main;"
+                " echo nameserver 203.0.113.53 >/etc/resolv.conf"
+            ),
             "its network is not gone: 203.0.113.53 can still be reached",
         ),
     ],
