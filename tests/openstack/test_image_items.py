@@ -137,7 +137,7 @@ def test_a_jobs_machine_becomes_an_image(stage: LabStage) -> None:
     assert taken.returncode == 0, taken.stderr
     node = taken.stdout.split()[0]
     script = "sudo sh -c 'echo of the job >/srv/left'"
-    left = stage.remuda("ssh", node, "--", script)
+    left = stage.remuda("ssh", node, *me, "--", script)
     assert left.returncode == 0, left.stderr
 
     captured = stage.remuda("image", "capture", node, "--as", CAPTURED, "--wait", *me)
