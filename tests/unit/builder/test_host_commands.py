@@ -297,8 +297,8 @@ def test_what_is_mounted_below_a_folder_is_seen(tmp_path: Path) -> None:
     info = tmp_path / "mountinfo"
     name = str(folder).replace(" ", "\\040")
     info.write_text(
-        f"36 35 98:0 / {name}/home/root rw - ext4 /dev/root rw\n"
+        f"36 35 98:0 / {name}/out/tree rw - ext4 /dev/root rw\n"
         f"37 35 98:0 / {name}c rw - ext4 /dev/root rw\n38 35 98:0 / / rw - x x rw\n\n"
     )
-    assert mounts_below(folder, info) == [f"{folder}/home/root"]
+    assert mounts_below(folder, info) == [f"{folder}/out/tree"]
     assert mounts_below(folder) == []
