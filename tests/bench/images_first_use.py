@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from remuda.store import paths
 from requestor import connect
@@ -23,7 +23,7 @@ class FirstUses:
     def __init__(self, folder: Path) -> None:
         self.stage = ImageStage(folder)
 
-    def __enter__(self) -> "FirstUses":
+    def __enter__(self) -> Self:
         """Start everything."""
         stage = self.stage
         stage.__enter__()
