@@ -4,11 +4,11 @@ All machines of a request that boot the same image boot the same build of it
 (docs/adr/0021-one-request-one-build.md).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from launcher.image.first_use import begun_plain, image_of, unmade
+from launcher.image.first_use import begun_plain, image_of, made_for, unmade
 from launcher.node.budget import served_build
 from launcher.node.shortage import Shortage
 from launcher.node.view import NodeView
@@ -140,20 +140,9 @@ def asked(view: RequestView, label: str) -> ImageAsk | None:
 
 def _begun(world: World, view: RequestView, image: str) -> UploadId | None:
     """Return the build with which the machines of a request go on, if they can."""
-    uploads = (
-        upload_of(node.launch)
-        for node in _made_for(world, view)
-        if node.launch is not None and not node.dying
-    )
+    uploads = (upload_of(launch) for node, launch in made_for(world, view) if not node.dying)
     ours = {one for one in uploads if one is not None and one.build.image == image}
     return max((one for one in ours if world.images.why_not(one) is None), default=None)
-
-
-def _made_for(world: World, view: RequestView) -> Iterator[NodeView]:
-    for node_id in world.nodes.allocated.get(view.id, ()):
-        node = world.nodes.views[node_id]
-        if node.launch is not None and node.launch.for_request == view.id:
-            yield node
 
 
 def left_out(world: World, node: NodeView) -> str | None:

@@ -54,12 +54,13 @@ def begun_plain(world: World, view: RequestView, found: OnDemand) -> bool:
     """Whether a machine of a request runs the recipe itself: then all of its machines do."""
     return any(
         launch.first_use == found.fingerprint and image_of(world, node.key) is found
-        for node, launch in _made_for(world, view)
+        for node, launch in made_for(world, view)
         if not node.dying
     )
 
 
-def _made_for(world: World, view: RequestView) -> Iterator[tuple[NodeView, Launch]]:
+def made_for(world: World, view: RequestView) -> Iterator[tuple[NodeView, Launch]]:
+    """Yield the nodes that were made for a request alone, with their launches."""
     for node_id in world.nodes.allocated.get(view.id, ()):
         node = world.nodes.views[node_id]
         if node.launch is not None and node.launch.for_request == view.id:

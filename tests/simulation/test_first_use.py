@@ -48,6 +48,12 @@ def installation(seed: int, *, requests: int, lasts_s: float = 120.0) -> Simulat
     return simulation
 
 
+def run_all(count: int) -> None:
+    """Run so many seeds of it."""
+    for seed in range(1, count + 1):
+        installation(seed, requests=40).storm()
+
+
 def test_the_first_machines_run_the_recipe_and_later_ones_boot_its_build() -> None:
     """Nobody waits for a build; the use of it is on record."""
     simulation = installation(1, requests=20)
@@ -89,10 +95,5 @@ def test_the_oracle_sees_a_request_that_gets_machines_of_both_kinds(
 
     monkeypatch.setattr(binding, "_build", of_any_kind)
     monkeypatch.setattr(binding, "begun_plain", lambda *_: False)
-
-    def hunt() -> None:
-        for seed in range(1, SEEDS_MAX + 1):
-            installation(seed, requests=40).storm()
-
     with pytest.raises(ViolationError, match="got nodes of"):
-        hunt()
+        run_all(SEEDS_MAX)

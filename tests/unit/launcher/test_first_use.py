@@ -37,6 +37,7 @@ from tests.unit.launcher.worlds import (
     add_claim,
     add_node,
     add_request,
+    doom,
     of_kind,
     think,
 )
@@ -102,8 +103,12 @@ def test_all_machines_of_a_request_are_made_alike() -> None:
         allocated_to=view.id,
         launch={"for_request": view.id},
     )
+    dying = plainly(made, 2, allocated_to=view.id, launch={"for_request": view.id})
+    doom(made, dying)
     current(made)
     assert [one.first_use for one in intents(made)] == [print_of(made)]
+    doom(made, made.nodes.views[NodeId("0000000001")])
+    assert {one.first_use for one in intents(made)} == {None}
     bound = bind(made, NOW, KEY, add_request(made, 2, "small", "small"))
     assert isinstance(bound, Bound)
     assert bound.upload is not None

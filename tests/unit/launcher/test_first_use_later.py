@@ -266,7 +266,12 @@ def test_it_is_written_over_what_is_known_or_made() -> None:
 
 
 def test_images_that_are_built_ahead_are_not_noted() -> None:
-    """Nobody asks."""
+    """Nobody asks; nor where another image is made on first use."""
+    beside = first()
+    both = dict(beside.policy.built) | {("main", "large"): "jammy"}
+    beside.policy = replace(beside.policy, built=both)
+    add_claim(beside, add_request(beside, 1, "large"))
+    assert noted(beside) == []
     made = world()
     add_request(made, 1)
     assert noted(made) == []
