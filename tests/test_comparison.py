@@ -12,22 +12,11 @@ import pytest
 
 from tests.support.source import ROOT, nothing
 
-#: Tests of what is in work: rows may name them though they are not there, and claim nothing.
-PENDING: Final = frozenset(
-    {
-        "tests/e2e/test_first_use.py",
-        "tests/e2e/test_file_images.py",
-        "tests/e2e/test_offline.py",
-    }
-)
-
 PAGE: Final = ROOT / "docs/comparison.md"
 OURS: Final = "Remuda"
 CLAIMS: Final = frozenset({"yes", "part"})
-IN_WORK: Final = "in work"
 WORDS: Final = frozenset({"yes", "part", "no", "?"})
 _LINK: Final = re.compile(r"\[([^\]]+)\]\(\.\./([^)#]+)\)")
-_FILE: Final = re.compile(r"`(tests/[a-z0-9_/]+\.py)`")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +65,7 @@ def names_in(path: Path) -> frozenset[str]:
     )
 
 
-def wrong_in(row: Row, pending: frozenset[str] = PENDING) -> Iterator[str]:
+def wrong_in(row: Row) -> Iterator[str]:
     """Yield what is wrong with a row."""
     for word in row.others:
         if word not in WORDS:
@@ -85,23 +74,12 @@ def wrong_in(row: Row, pending: frozenset[str] = PENDING) -> Iterator[str]:
     for name, path in proofs:
         if name not in names_in(ROOT / path):
             yield f"{row.name}: there is no {path}::{name}"
-    yield from _wrong_claims(row, frozenset(_FILE.findall(row.last)), pending, proven=bool(proofs))
-
-
-def _wrong_claims(
-    row: Row, files: frozenset[str], pending: frozenset[str], *, proven: bool
-) -> Iterator[str]:
     if row.ours in CLAIMS:
-        if not proven:
+        if not proofs:
             yield f"{row.name}: no test proves that"
-        if files:
-            yield f"{row.name}: a claim names tests, not {', '.join(sorted(files))}"
-    elif row.ours == IN_WORK:
-        if not files or not files <= pending:
-            yield f"{row.name}: it is not in work any more: say yes, part or no, and name tests"
     elif row.ours != "no":
         yield f"{row.name}: we have {row.ours!r}, which is no answer"
-    elif proven or files or not row.last:
+    elif proofs or not row.last:
         yield f"{row.name}: what we do not have has no proof, but something instead"
 
 
@@ -119,12 +97,6 @@ def test_the_page_says_what_we_do_not_have() -> None:
     assert all(any(word in CLAIMS for word in row.others) for row in found if row.ours == "no")
 
 
-def test_what_is_in_work_is_named_in_both_places() -> None:
-    """Nothing waits here for a test that no row speaks of."""
-    files = {one for row in rows(PAGE.read_text()) for one in _FILE.findall(row.last)}
-    assert files == PENDING
-
-
 GOOD: Final = "[test_every_claim_names_tests_that_are_there](../tests/test_comparison.py)"
 
 
@@ -135,9 +107,6 @@ GOOD: Final = "[test_every_claim_names_tests_that_are_there](../tests/test_compa
         ("part", "see the manual", "no test proves that"),
         ("yes", "[test_of_nothing](../tests/test_comparison.py)", "there is no tests/test_comp"),
         ("yes", "[test_x](../tests/test_nowhere.py)", "there is no tests/test_nowhere.py::test_x"),
-        ("yes", f"{GOOD} `tests/e2e/test_offline.py`", "a claim names tests"),
-        ("in work", "`tests/test_comparison.py`", "not in work any more"),
-        ("in work", "soon", "not in work any more"),
         ("no", GOOD, "has no proof"),
         ("no", "", "something instead"),
         ("perhaps", GOOD, "no answer"),
@@ -152,12 +121,9 @@ def test_a_row_that_claims_too_much_is_found(ours: str, last: str, why: str) -> 
 
 
 def test_a_row_that_is_proven_is_good() -> None:
-    """Else the test above would show nothing; and what was in work has to be completed."""
+    """Else the test above would show nothing."""
     table = "| | Zuul | Remuda | proven by |\n|---|---|---|---|\n"
     (row,) = rows(f"{table}| x | part | yes | {GOOD} |")
     assert list(wrong_in(row)) == []
     (row,) = rows(f"{table}| x | maybe | yes | {GOOD} |")
     assert list(wrong_in(row)) == ["x: 'maybe' is none of ?, no, part, yes"]
-    (row,) = rows(f"{table}| x | no | in work | `tests/e2e/test_offline.py` |")
-    assert list(wrong_in(row, frozenset({"tests/e2e/test_offline.py"}))) == []
-    assert len(list(wrong_in(row, frozenset()))) == 1
