@@ -66,8 +66,7 @@ def test_providers_are_where_they_are_wanted(
     assert len({project for _, _, project in found}) == projects
     assert all(region in config.regions for config in configs[:1] for _, region, _ in found)
     assert all("sandbox_control" in merged[cloud] for cloud, _, _ in found)
-    (image,) = recipes(
-        reading.config.images, reading.config.image_defaults, ["alpha", "beta"]
-    ).values()
+    known = recipes(reading.config.images, reading.config.image_defaults, ["alpha", "beta"])
+    image = known[recipe.IMAGE]
     assert [image.makings[one].copy_from for one in ("alpha", "beta")] == [None, "alpha"]
     assert sum(config.quota.instances for config in configs) == 20
