@@ -14,9 +14,10 @@ from remuda.config.sources import UnreadableError
 from remuda.images.failed import blame_of
 from remuda.model.build import Blame
 from remuda.model.image import BuildId
+from remuda.redaction import redact_middle, redact_text
 from remuda.runtime.waiting import HandStoppedError, Waiting
 from remuda.secret import Secret
-from remuda.ssh.api import OUT_OF_TIME, Script
+from remuda.ssh.api import OUT_OF_TIME, WHY_CHARS_MAX, Script
 from remuda.ssh.errors import CutShortError
 from remuda.ssh.runner import STOPPED, Ran
 from remuda.ssh.session import CopyFailedError, SshSession
@@ -41,7 +42,7 @@ class StepLog(Protocol):
 
 
 class StepFailedError(Exception):
-    """A step has failed, and so has every retry that it has.
+    """A step has failed, and so has every retry that it has; told without secrets.
 
     Attributes:
         step: What people call it.
@@ -51,11 +52,11 @@ class StepFailedError(Exception):
     """
 
     def __init__(self, step: str, blame: Blame, why: str, output: str = "") -> None:
-        super().__init__(f"{step}: {why}")
         self.step = step
         self.blame = blame
-        self.why = why
-        self.output = output
+        self.why = redact_middle(why, WHY_CHARS_MAX)
+        self.output = redact_text(output)
+        super().__init__(f"{step}: {self.why}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
