@@ -157,7 +157,7 @@ def test_a_recipe_that_cannot_be_read_here_makes_its_requests_wait() -> None:
     view = add_request(made, 1, seen_s=NOW.mono_s - 10.0)
     plan = think(made)
     assert not of_kind(plan, Claim)
-    assert "'/nowhere/x', which it copies, does not exist" in plan.verdicts[view.id].reason
+    assert "'/nowhere/x', which it copies or reads, does not exist" in plan.verdicts[view.id].reason
     assert isinstance(bind(made, NOW, KEY, view), Shortage)
 
 
