@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from remuda.config.base import switch
+from remuda.config.beside import check_beside
 from remuda.config.document import Path
 from remuda.config.patterns import means, repeats_repeats
 from remuda.config.raw import entries, mapping
@@ -30,28 +31,17 @@ def check_captures(data: object, written: WrittenRecipes, report: Report) -> Non
     labels = dict(entries(data, "labels"))
     for name, image in written.images.items():
         if written.captured(name):
-            _check_beside(name, image, report)
+            check_beside(
+                name,
+                "capture",
+                report,
+                image=image,
+                keys=_OF_RECIPES,
+                of_makings=_OF_MAKINGS,
+                instead="capture",
+            )
             _check_labels(name, image, labels, report)
             _check_secrets(name, image, report)
-
-
-def _check_beside(name: str, image: Mapping[str, object], report: Report) -> None:
-    top: Path = ("images", name)
-    for path, section, keys in (
-        (top, image, _OF_RECIPES),
-        *(
-            ((*top, "providers", provider), mapping(making), _OF_MAKINGS)
-            for provider, making in mapping(image.get("providers")).items()
-        ),
-    ):
-        for key, why in keys.items():
-            if section.get(key) is not None:
-                report.problem(
-                    (*path, key),
-                    f"stands beside capture: {why}",
-                    f"leave out {key}, or capture",
-                    at_key=True,
-                )
 
 
 def _check_labels(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from remuda.config.document import Path
+from remuda.config.beside import check_beside
 from remuda.config.raw import mapping, size_mib
 from remuda.config.recipes import WrittenRecipes
 from remuda.config.report import Report
@@ -32,27 +32,16 @@ def check_commands(written: WrittenRecipes, report: Report) -> None:
     """Report what contradicts `command`, and labels that are promised less than it needs."""
     for name, image in written.images.items():
         if image.get("command") is not None:
-            _check_beside(name, image, report)
+            check_beside(
+                name,
+                "command",
+                report,
+                image=image,
+                keys=_OF_MACHINES,
+                of_makings=_OF_MAKINGS,
+                instead="command",
+            )
             _check_sizes(name, image, report)
-
-
-def _check_beside(name: str, image: Mapping[str, object], report: Report) -> None:
-    top: Path = ("images", name)
-    for path, section, keys in (
-        (top, image, _OF_MACHINES),
-        *(
-            ((*top, "providers", provider), mapping(making), _OF_MAKINGS)
-            for provider, making in mapping(image.get("providers")).items()
-        ),
-    ):
-        for key, why in keys.items():
-            if section.get(key) is not None:
-                report.problem(
-                    (*path, key),
-                    f"stands beside command: {why}",
-                    f"leave out {key}, or command",
-                    at_key=True,
-                )
 
 
 def _check_sizes(name: str, image: Mapping[str, object], report: Report) -> None:

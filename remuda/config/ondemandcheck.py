@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from remuda.config.base import switch
+from remuda.config.beside import check_beside
 from remuda.config.document import Path
 from remuda.config.fingerprint import copied_paths, fingerprint
 from remuda.config.model import Config
@@ -36,7 +37,15 @@ def check_on_demand(data: object, written: WrittenRecipes, report: Report) -> No
     """Report what contradicts `build: on-demand`, what it lacks, and who cannot use it."""
     for name, image in written.images.items():
         if written.on_demand(name):
-            _check_beside(name, image, report)
+            check_beside(
+                name,
+                "build: on-demand",
+                report,
+                image=image,
+                keys=_BESIDE,
+                of_makings={},
+                instead="write build: ahead",
+            )
             _check_ttl(name, image, written, report)
             _check_secrets(name, image, written, report)
         elif image.get("ttl") is not None:
@@ -75,17 +84,6 @@ def check_twins(config: Config, report: Report) -> None:
 
 def _criteria(recipe: ImageRecipe, provider: str) -> str:
     return fingerprint(recipe, provider, dict.fromkeys(copied_paths(recipe), ()))
-
-
-def _check_beside(name: str, image: Mapping[str, object], report: Report) -> None:
-    for key, why in _BESIDE.items():
-        if image.get(key) is not None:
-            report.problem(
-                ("images", name, key),
-                f"stands beside build: on-demand: {why}",
-                f"leave out {key}, or write build: ahead",
-                at_key=True,
-            )
 
 
 def _check_ttl(
