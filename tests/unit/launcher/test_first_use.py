@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from launcher.claim.actions import Claim
 from launcher.image import first_use
 from launcher.image.binding import Bound, bind, choose, for_anybody
@@ -159,6 +161,15 @@ def test_a_recipe_that_cannot_be_read_here_makes_its_requests_wait() -> None:
     assert not of_kind(plan, Claim)
     assert "'/nowhere/x', which it copies or reads, does not exist" in plan.verdicts[view.id].reason
     assert isinstance(bind(made, NOW, KEY, view), Shortage)
+
+
+@pytest.mark.parametrize("kind", ["steps", "checks"])
+def test_a_script_that_was_not_read_is_a_trouble_of_its_image_alone(kind: str) -> None:
+    """The launcher serves everything else."""
+    doc = with_steps([])
+    doc["images"]["noble"][kind] = [{"script": {"file": "/nowhere/x"}, "timeout": 5}]
+    compiled = compile_policy(Config.model_validate(doc), "here")
+    assert compiled.on_demand["noble"].trouble == "the script /nowhere/x was never read"
 
 
 def test_what_is_kept_ready_runs_no_recipe() -> None:
