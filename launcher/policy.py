@@ -208,9 +208,10 @@ def _for_builders(
 def _on_demand(recipe: ImageRecipe, read: ReadTree) -> OnDemand:
     try:
         copied = read_trees(recipe, read)
-    except UnreadableError as error:
+        made_from = image_fingerprint(recipe, copied)
+    except (UnreadableError, ValueError) as error:  # of a script that is not on this host, too
         return OnDemand(recipe=recipe, trouble=str(error))
-    return OnDemand(recipe=recipe, fingerprint=image_fingerprint(recipe, copied), copied=copied)
+    return OnDemand(recipe=recipe, fingerprint=made_from, copied=copied)
 
 
 def _without(

@@ -53,7 +53,8 @@ class Images:
         uses: When images that are made on first use were last used; one that cannot be read is
             written anew.
         noted_s: When we last tried to write that (monotonic).
-        unnoted: When those were used (wall clock) of which we tried to write it, and nobody has.
+        unnoted: When those were used (wall clock) that were handed out, or of which we tried to
+            write it, and nobody has.
         closed: Images whose tally we may not read, so that nothing is counted of them.
         uploads: In all places: which one is ours, the pointers and requests say.
         captures: The build that is made of a job's machine, by its node and what was asked.

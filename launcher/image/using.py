@@ -3,14 +3,14 @@
 It is used when a request for it is claimed, or served; what is kept ready for nobody is no use.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from launcher.actions import Plan
 from launcher.claim.actions import Claim
 from launcher.image.actions import NoteUse, using
 from launcher.image.first_use import image_of
-from launcher.request.actions import Allocate
+from launcher.node.view import NodeView
 from launcher.world import World
 from remuda.runtime.now import Now
 
@@ -22,6 +22,17 @@ _TTL_PART: Final = 0.25
 NOTE_AGAIN_S: Final = 30.0
 #: So far clocks may differ; what lies further ahead tells nothing.
 SKEW_S: Final = 600.0
+
+
+def remember_served(world: World, nodes: Iterable[NodeView], now: Now) -> None:
+    """Remember that the images of *nodes* are used, which are about to be handed out.
+
+    The plan that does so is often over by then: the next one has it written.
+    """
+    for node in nodes:
+        found = image_of(world, node.key)
+        if found is not None:
+            world.images.unnoted[found.recipe.name] = now.wall_s
 
 
 def note_uses(world: World, now: Now, plan: Plan) -> None:
@@ -40,7 +51,7 @@ def note_uses(world: World, now: Now, plan: Plan) -> None:
 
 
 def _unnoted(world: World, now: Now) -> dict[str, float]:
-    """Return uses that could not be written when they were made, as far as they still count."""
+    """Return uses that were not written when they were made, as far as they still count."""
     ttls_s = {image: found.ttl_s for image, found in world.policy.on_demand.items()}
     return {
         image: at_s
@@ -50,7 +61,7 @@ def _unnoted(world: World, now: Now) -> dict[str, float]:
 
 
 def _used(world: World, plan: Plan) -> Iterator[str]:
-    """Yield the images that requests use which are claimed, by now or before, or served now."""
+    """Yield the images that requests use which are claimed, by now or before."""
     claims = [(one.request, one.pool) for one in plan.actions if isinstance(one, Claim)]
     claims += [(request, claim.pool) for request, claim in world.queue.claims.items()]
     keys = [
@@ -58,12 +69,6 @@ def _used(world: World, plan: Plan) -> Iterator[str]:
         for request, pool in claims
         if (view := world.queue.views.get(request)) is not None and view.waiting
         for label in view.request.labels
-    ]
-    keys += [
-        world.nodes.views[node].key
-        for one in plan.actions
-        if isinstance(one, Allocate)
-        for node in one.nodes
     ]
     for key in keys:
         found = image_of(world, key)

@@ -189,7 +189,8 @@ class Budget:
             return Shortage(reason=f"pool {pool} is closed", final=True)
         need = Usage()
         for label in labels:
-            recipe = self.world.cloud.recipes.get((pool, label))
+            key = looked_up(self.world, self.now, (pool, label))
+            recipe = self.world.cloud.recipes.get(key)
             # What is not known (yet) cannot be too much.
             need.add(Usage(instances=1) if recipe is None else _cost(recipe))
         return beyond(f"pool {pool}", need, limits) or self._beyond_quota(pool, need)

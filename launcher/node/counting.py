@@ -67,7 +67,9 @@ def _image(launch: Launch) -> str | None:
 
 def _counted_under(launch: Launch, found: Sampled) -> str | None:
     """Return under which image something is counted; None: nowhere but in metrics."""
-    plain = launch.image_build is None and labelled_image(launch.label) is None
+    # What a recipe fetches is not what machines fetch that have no image.
+    plain = launch.image_build is None and launch.first_use is None
+    plain = plain and labelled_image(launch.label) is None
     return PLAIN if plain and found.fetched is not None else _image(launch)
 
 

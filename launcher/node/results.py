@@ -37,7 +37,7 @@ from remuda.metrics.results import Result
 from remuda.metrics.sink import Metrics
 from remuda.model.fetched import During
 from remuda.model.ids import NodeId, RequestId
-from remuda.model.launch import Step
+from remuda.model.launch import Launch, Step
 from remuda.model.tally import Sample
 from remuda.runtime.log import Log
 from remuda.runtime.now import Now
@@ -226,7 +226,7 @@ class NodeResults:
         if view.launch is None or counted.fetched is None:
             return
         launch = view.launch
-        image = (launch.image_build or "").rpartition("/")[0]
+        image = _build(launch).rpartition("/")[0]
         during = During.SETUP if counted.sample is Sample.LAUNCH else During.JOB
         self.metrics.observe_fetched(
             self.world.policy.provider, launch.label, image, during, counted.fetched
@@ -236,7 +236,7 @@ class NodeResults:
         if view.launch is None or counted.report is None:
             return
         launch, report, shown = view.launch, counted.report, view.server.shown
-        image = (launch.image_build or "").rpartition("/")[0]
+        image = _build(launch).rpartition("/")[0]
         self.metrics.count_report(self.world.policy.provider, launch.label, image, report)
         level = self.log.info if report.ok else self.log.warning
         level(
@@ -246,7 +246,7 @@ class NodeResults:
             result=report.word,
             why=report.why,
             source=str(report.source),
-            image=launch.image_build,
+            image=_build(launch) or None,
             host=None if shown is None else shown.host_id,
         )
 
@@ -322,6 +322,11 @@ class NodeResults:
         view = self.world.nodes.views.get(action.node)
         if view is not None:
             view.end = view.end.without_evidence()
+
+
+def _build(launch: Launch) -> str:
+    """Return the build that a machine is told of with; empty: none, or what a recipe ran on."""
+    return "" if launch.first_use is not None else launch.image_build or ""
 
 
 def _failure(condemn: Condemn, now: Now) -> Failure | None:

@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from launcher.image.first_use import looked_up
 from launcher.node.budget import Budget, account_use
 from launcher.node.index import Usage
 from launcher.node.progress import late
@@ -31,7 +32,7 @@ def _in_pool(world: World, budget: Budget, key: Key, slow: Sequence[NodeView]) -
         coming=max(0, min(coming, free + coming - needed)),
         room=_room(budget, key),
         boot_s=None if boot_s is None else round(boot_s, 1),
-        broken=_trouble(world, key, slow),
+        broken=_trouble(world, budget.now, key, slow),
         failures=world.cloud.breaker(key).failures,
     )
 
@@ -63,13 +64,13 @@ def _of_label(world: World, budget: Budget, label: str, slow: Late) -> _OfLabel:
     return _OfLabel(pools, _together(tuple(pools.values())))
 
 
-def _trouble(world: World, key: Key, slow: Sequence[NodeView]) -> str | None:
+def _trouble(world: World, now: Now, key: Key, slow: Sequence[NodeView]) -> str | None:
     """Return why one pool is not to be counted on: launches are held back, or do not come."""
-    breaker = world.cloud.breaker(key)
-    if key in world.cloud.broken:
-        return world.cloud.broken[key]
-    if key in world.cloud.refusals:
-        return f"the cloud refused it: {world.cloud.refusals[key].why}"
+    breaker, made_of = world.cloud.breaker(key), looked_up(world, now, key)
+    if made_of in world.cloud.broken:
+        return world.cloud.broken[made_of]
+    if made_of in world.cloud.refusals:
+        return f"the cloud refused it: {world.cloud.refusals[made_of].why}"
     if breaker.failures >= world.policy.breaker_failures:
         return f"{breaker.failures} launches in a row failed: {breaker.why}"
     if slow:

@@ -99,7 +99,10 @@ class HostFiles:
 
 
 def _launched(data: object, provider: str | None) -> set[Path]:
-    """Return the sections of images whose steps the launchers of *provider* run themselves."""
+    """Return the sections of images that the launchers of *provider* need themselves.
+
+    They run the steps, and tell by all checks, too, whether a build is of the recipe of now.
+    """
     written = WrittenRecipes.of(data)
     mine = [
         name
@@ -109,6 +112,10 @@ def _launched(data: object, provider: str | None) -> set[Path]:
     found: set[Path] = {("images", name) for name in mine}
     if any(switch(written.images[name].get("default-steps")) is not False for name in mine):
         found.add(("image-defaults", "steps"))
+    if mine:
+        found |= {("image-defaults", key) for key in ("checks", "checks-before")}
+    if any(switch(written.value("offline", name, str(provider))) for name in mine):
+        found.add(("image-defaults", "offline-checks"))
     return found
 
 

@@ -65,14 +65,16 @@ def check_on_demand(data: object, written: WrittenRecipes, report: Report) -> No
 def check_twins(config: Config, report: Report) -> None:
     """Report images made on first use that are made from the same: each would be made for itself.
 
-    *config* has no other problem. What files hold that steps copy is taken for the same.
+    *config* has no other problem. What files hold that steps copy is taken for the same; recipes
+    with a script that is not on this host are left out.
     """
-    first: dict[tuple[str, str], str] = {}
+    first: dict[tuple[str, str | None], str] = {}
     known = recipes(config.images, config.image_defaults, config.providers)
     for name, recipe in known.items():
         if recipe.ttl_s is None:
             continue
-        twins = {first.setdefault((one, _criteria(recipe, one)), name) for one in recipe.makings}
+        made_from = {(one, _criteria(recipe, one)) for one in recipe.makings}
+        twins = {first.setdefault(made, name) for made in made_from if made[1] is not None}
         for twin in sorted(twins - {name}):
             report.problem(
                 ("images", name),
@@ -82,8 +84,12 @@ def check_twins(config: Config, report: Report) -> None:
             )
 
 
-def _criteria(recipe: ImageRecipe, provider: str) -> str:
-    return fingerprint(recipe, provider, dict.fromkeys(copied_paths(recipe), ()))
+def _criteria(recipe: ImageRecipe, provider: str) -> str | None:
+    """Return what an image is made from; None: one of its scripts was not read."""
+    try:
+        return fingerprint(recipe, provider, dict.fromkeys(copied_paths(recipe), ()))
+    except ValueError:  # that it is missing is a warning where only others need it
+        return None
 
 
 def _check_ttl(

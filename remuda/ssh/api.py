@@ -157,9 +157,9 @@ class RunEnd(StrEnum):
     """How the steps of a recipe ended on a machine."""
 
     DONE = "done"
-    FAILED = "failed"  # the step that was told last, which is the machine's or the recipe's fault
+    FAILED = "failed"  # the step that was told last, which may fail on the next machine as well
     STOPPED = "stopped"  # by us, which says nothing of the machine
-    SPOILED = "spoiled"  # through no fault of the machine or the recipe: another one may do better
+    SPOILED = "spoiled"  # they were begun on it before: nobody is to blame, another one will do
 
 
 class RecipeRun(Protocol):

@@ -22,6 +22,10 @@ BEGINNING: Final = "wait for cloud-init"
 _MARK: Final = "/var/tmp/remuda-first-use-"  # noqa: S108 - a folder, of which only the name counts
 
 
+class _BegunBeforeError(StepFailedError):
+    """The steps were begun on this machine before: nobody is to blame, another one will do."""
+
+
 class _Unkept:
     """A log that nobody reads: of each step the end of its output is kept as evidence."""
 
@@ -79,7 +83,9 @@ class FirstUse:
             output = act()
         except StepFailedError as exc:
             output, why = exc.output, exc.why
-            end = RunEnd.SPOILED if exc.blame is Blame.BUILDER else RunEnd.FAILED
+            # A file that is not here, or has changed, fails the next machine just as well: like
+            # all other failures it counts against the launches of its kind.
+            end = RunEnd.SPOILED if isinstance(exc, _BegunBeforeError) else RunEnd.FAILED
         except HandStoppedError:
             why, end = STOPPED, RunEnd.STOPPED
         except SshError as exc:
@@ -107,7 +113,7 @@ class FirstUse:
             raise HandStoppedError
         if ran.exit_code == BEGUN_BEFORE:
             why = "the steps of its recipe were begun on it before, and may not bear to run twice"
-            raise StepFailedError(BEGINNING, Blame.BUILDER, why, ran.output)
+            raise _BegunBeforeError(BEGINNING, Blame.MACHINE, why, ran.output)
         if ran.why:
             raise StepFailedError(BEGINNING, blame_of(ran.output), ran.why, ran.output)
         return ran.output

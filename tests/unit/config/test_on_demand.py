@@ -191,3 +191,46 @@ def test_files_of_all_images_steps_are_needed_as_well(tmp_path: Path) -> None:
     for own, needed in (("", True), ("    default-steps: false\n", False)):
         path.write_text(GOOD + ON_DEMAND + own + more)
         assert bool(read(path, environ={}, provider="north").problems) is needed
+
+
+#: A step of the image, or a check of all images, with a script that is on no host of the tests.
+UNREAD: Final = {
+    "step": ("      - {script: {file: it.sh}, timeout: 5s}\n", ""),
+    "checks": ("", "image-defaults:\n  checks: [{script: {file: it.sh}}]\n"),
+    "checks-before": ("", "image-defaults:\n  checks-before: [{script: {file: it.sh}}]\n"),
+    "offline-checks": (
+        "",
+        "image-defaults:\n  offline: true\n  offline-checks: [{script: {file: it.sh}}]\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("where", UNREAD)
+def test_a_script_is_missed_by_those_who_run_or_compare_the_recipe(
+    where: str, tmp_path: Path
+) -> None:
+    """Launchers of other providers are warned at most, and look for twins among the others."""
+    (tmp_path / "node-key").touch(mode=0o600)
+    step, more = UNREAD[where]
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        GOOD.replace("    steps:\n", f"    steps:\n{step}")
+        + ON_DEMAND
+        + "    providers: {north: }\n"
+        + more
+    )
+    missed = read(path, environ={}, provider="north")
+    assert [one.path.endswith("script.file") for one in missed.problems] == [True]
+    others = read(path, environ={}, provider="south")
+    assert others.problems == ()
+    assert [one.path.endswith("script.file") for one in others.warnings] == [True]
+
+
+def test_offline_checks_of_all_images_are_not_needed_where_nothing_is_tried_so(
+    tmp_path: Path,
+) -> None:
+    """They are no part of such a recipe."""
+    (tmp_path / "node-key").touch(mode=0o600)
+    path = tmp_path / "config.yaml"
+    path.write_text(GOOD + ON_DEMAND + UNREAD["offline-checks"][1].replace("true", "false"))
+    assert read(path, environ={}, provider="north").problems == ()

@@ -36,12 +36,17 @@ class Observed(NullMetrics):
     def __init__(self) -> None:
         super().__init__()
         self.told: list[tuple[str, str, str, During, int]] = []
+        self.reports: list[str] = []
 
     def observe_fetched(
         self, provider: str, label: str, image: str, during: During, fetched: int
     ) -> None:
         """Keep it."""
         self.told.append((provider, label, image, during, fetched))
+
+    def count_report(self, provider: str, label: str, image: str, report: JobReport) -> None:  # noqa: ARG002 - one signature
+        """Keep of which image it is."""
+        self.reports.append(image)
 
 
 def ready(made: World, number: int = 1, fetched: int | None = 300 * MIB) -> NodeView:
@@ -191,6 +196,32 @@ def test_it_is_told_once_it_is_written() -> None:
         ("here", "small", "", During.SETUP, 5),
         ("here", "small", "noble", During.JOB, 7),
     ]
+
+
+@pytest.mark.parametrize("below", [None, "jammy/1"])
+def test_a_machine_that_ran_a_recipe_is_neither_without_an_image_nor_of_the_one_below(
+    below: str | None,
+) -> None:
+    """What its setup fetches with what its recipe left tells nothing of either."""
+    made, told = world(), Observed()
+    launch = {"first_use": "f", "image_build": below, "image_place": below and "x"}
+    set_up = {"setup_fetched": 5, "address": "192.0.2.1", "counted": None}
+    view = add_node(made, 1, launch={**launch, **set_up})
+
+    (action,) = counts(made)
+    assert (action.image, [one.fetched for one in action.samples]) == (None, [5])
+    results = NodeResults(world=made, host_keys={}, log=Quiet(), metrics=told)
+    report = JobReport(ok=True, at_s=1.0, fetched_bytes=7)
+    job = Sampled(node=view.id, sample=Sample.JOB, ok=True, report=report, fetched=7)
+    for one in (*action.samples, job):
+        done = Count(image=None, samples=(one,))
+        results.answers()[Count](done, Written(action=done, result=()), NOW)
+
+    assert told.told == [
+        ("here", "small", "", During.SETUP, 5),
+        ("here", "small", "", During.JOB, 7),
+    ]
+    assert told.reports == [""]
 
 
 def test_a_proof_tells_what_the_setup_fetched() -> None:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from launcher.claim.actions import Claim
 from launcher.image import first_use
 from launcher.image.binding import Bound, bind, choose, for_anybody
@@ -9,7 +11,9 @@ from launcher.node.birth import born
 from launcher.node.budget import Budget
 from launcher.node.shortage import Shortage
 from launcher.policy import compile_policy, plain
+from launcher.provider.cloud import Recipe, Refused
 from launcher.provider.learning import learn_refusal, learn_success
+from launcher.provider.status import our_status
 from launcher.request.view import MayGet
 from remuda.cloud.api import BadOrderError
 from remuda.config.model import Config
@@ -19,6 +23,7 @@ from remuda.model.ids import NodeId
 from remuda.model.image import BuildId, UploadId
 from remuda.model.launch import Step, decode, encode
 from remuda.model.pointer import Pin
+from tests.fakes.cloud import DEBIAN, LARGE, SMALL
 from tests.unit.launcher.firstuse import (
     KEY,
     current,
@@ -159,6 +164,42 @@ def test_a_recipe_that_cannot_be_read_here_makes_its_requests_wait() -> None:
     assert not of_kind(plan, Claim)
     assert "'/nowhere/x', which it copies or reads, does not exist" in plan.verdicts[view.id].reason
     assert isinstance(bind(made, NOW, KEY, view), Shortage)
+
+
+@pytest.mark.parametrize("kind", ["steps", "checks"])
+def test_a_script_that_was_not_read_is_a_trouble_of_its_image_alone(kind: str) -> None:
+    """The launcher serves everything else."""
+    doc = with_steps([])
+    doc["images"]["noble"][kind] = [{"script": {"file": "/nowhere/x"}, "timeout": 5}]
+    compiled = compile_policy(Config.model_validate(doc), "here")
+    assert compiled.on_demand["noble"].trouble == "the script /nowhere/x was never read"
+
+
+def test_the_status_tells_what_is_wrong_with_what_machines_are_made_of_now() -> None:
+    """Of the recipe's base while there is no build, of the image afterwards."""
+    made = first()
+    made.cloud.broken = {KEY: "no flavor for its build", plain(KEY): "no such base"}
+    assert our_status(made, NOW).labels["small"].broken == "no such base"
+    current(made)
+    assert our_status(made, NOW).labels["small"].broken == "no flavor for its build"
+
+    made = first()
+    made.cloud.refusals[plain(KEY)] = Refused(why="base too large", at_s=1.0)
+    told = our_status(made, NOW).labels["small"].broken
+    assert told == "the cloud refused it: base too large"
+    current(made)
+    assert our_status(made, NOW).labels["small"].broken is None
+
+
+def test_what_never_fits_is_told_by_what_machines_are_made_of_now() -> None:
+    """A pool too small for the machine that runs the recipe is told of at once."""
+    made = first(pools={"main": {"max-cores": SMALL.cores}})
+    made.cloud.recipes[plain(KEY)] = Recipe(image=DEBIAN, flavor=LARGE)
+    never = Budget.of(made, NOW).never("main", ("small",))
+    assert never is not None
+    assert never.final
+    current(made)
+    assert Budget.of(made, NOW).never("main", ("small",)) is None
 
 
 def test_what_is_kept_ready_runs_no_recipe() -> None:

@@ -15,6 +15,7 @@ from launcher.node.events import Proved
 from launcher.node.overdue import late_launch
 from launcher.node.steps import ready_node
 from launcher.policy import compile_policy
+from launcher.request.actions import Allocate
 from launcher.server.specs import ServerSpecs
 from launcher.world import World
 from remuda.config.model import Config
@@ -188,7 +189,7 @@ def use(made: World, ago_s: float, version: int = 3) -> None:
     put(made, paths.last_use("noble"), encode_last_use(last), version)
 
 
-def test_a_use_is_written_when_a_request_is_claimed_or_served_and_seldom() -> None:
+def test_a_use_is_written_when_a_request_is_claimed_and_seldom() -> None:
     """What is kept ready is no use; a time of the future tells nothing."""
     made = first(labels={"small": {"min-ready": 1, "recheck": None}})
     current(made)
@@ -203,8 +204,24 @@ def test_a_use_is_written_when_a_request_is_claimed_or_served_and_seldom() -> No
     assert noted(made) == ["noble"]
     use(made, -using.SKEW_S - 1)
     assert noted(made) == ["noble"]
+
+
+def test_a_request_that_is_served_at_once_is_a_use() -> None:
+    """It is never claimed; what was handed out is started before the rest is thought of."""
+    made = first(labels={"small": {"min-ready": 1, "recheck": None}})
+    current(made)
     add_node(made, 1, launch={"image_build": "noble/1", "image_place": PLACE})
-    assert noted(made) == ["noble"]  # it is handed out in this plan
+    view = add_request(made, 1)
+    works = Works(made)
+    clock = works.clock
+    brain = works.brain(works.starter, clock)
+
+    handed_out = brain.turn(wait_s_max=0.0)
+    assert [one.request for one in of_kind(handed_out, Allocate)] == [view.id]
+    assert of_kind(handed_out, NoteUse) == []
+    clock.advance(brain.loop.wait_s())
+    (note,) = of_kind(brain.turn(wait_s_max=0.0), NoteUse)
+    assert note == NoteUse(image="noble", at_s=NOW.wall_s)
 
 
 def test_a_short_time_to_live_does_not_end_between_two_writes() -> None:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import pytest
 
+from remuda.config.fingerprint import Trees
 from remuda.config.images import BaseFrom, BuildStep
 from remuda.config.parts import FlavorFrom
 from remuda.config.recipes import ImageRecipe, ProviderMaking
@@ -44,15 +45,23 @@ class Machine:
             raise end
         return end
 
+    def copy_file(self, *_: object, **__: object) -> None:
+        """Take one."""
+
 
 def run(
     *steps: dict[str, Any],
     ends: dict[str, Ran | Exception] | None = None,
     stopped: Callable[[], bool] = lambda: False,
+    copied: Trees | None = None,
 ) -> tuple[RunEnd, list[StepTaken], Machine]:
     """Run steps; return how they ended, what was told, and the machine."""
     context = StepContext(
-        build=BuildId("noble", 0), provider="north", recipe=recipe_of(*steps), secrets={}
+        build=BuildId("noble", 0),
+        provider="north",
+        recipe=recipe_of(*steps),
+        secrets={},
+        copied=copied or {},
     )
     machine, told = Machine(ends or {}), list[StepTaken]()
     session: Any = machine
@@ -104,12 +113,18 @@ def test_the_first_that_fails_ends_it(name: str, ran: Ran | Exception, expected:
     assert told[-1].why
 
 
-def test_a_file_that_is_not_there_is_our_own_fault(tmp_path: Path) -> None:
-    """Another launcher's host may have it: nobody is blamed."""
-    missing = {"copy": {"from": str(tmp_path / "none"), "to": "/x"}}
-    end, told, _ = run(missing)
-    assert end is RunEnd.SPOILED
+def test_a_file_that_is_gone_or_changed_is_a_failure_as_any_other(tmp_path: Path) -> None:
+    """The next machine would fail as well: it must not be free of charge."""
+    path = tmp_path / "one"
+    copying = {"copy": {"from": str(path), "to": "/x"}}
+    end, told, _ = run(copying)
+    assert end is RunEnd.FAILED
     assert "does not exist" in told[-1].why
+
+    path.write_text("now")
+    end, told, _ = run(copying, copied={str(path): ()})
+    assert end is RunEnd.FAILED
+    assert "has changed" in told[-1].why
 
 
 def test_who_is_told_to_stop_stops_before_the_next_step() -> None:
