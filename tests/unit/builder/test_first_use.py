@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 
 from builder.actions import Plan
-from builder.build.actions import BeginBuild
+from builder.build.actions import BeginBuild, RetireBuild
 from builder.decide import decide
 from builder.image import using
 from builder.place.view import ProviderFacts
@@ -100,6 +100,8 @@ def retired(plan: Plan) -> list[str]:
     return [one.because for one in plan.actions if isinstance(one, RetireUpload)]
 
 
+#: A build that was found to be the same as the first one, for a new base.
+SAME: Final = made(2, state=BuildState.SAME, same_as=1, why=Why.BASE_CHANGED)
 FAILED: Final = Mishap(step="x", blame=Blame.RECIPE, message="no")
 OCCASIONS: Final = [
     ("nobody uses it", world(), []),
@@ -117,6 +119,20 @@ OCCASIONS: Final = [
         world(made(), used_s=10.0, uploads=(upload(1, state=UploadState.RETIRING),)),
         [Why.FIRST_USE],
     ),
+    ("the same is there", world(made(), SAME, used_s=10.0, uploads=(upload(1),)), []),
+    ("the same is not there", world(SAME, used_s=10.0), [Why.FIRST_USE]),
+    (
+        "the same goes",
+        world(made(), SAME, used_s=10.0, uploads=(upload(1, state=UploadState.DELETING),)),
+        [Why.FIRST_USE],
+    ),
+    (
+        "the record of the same goes",
+        world(made(state=BuildState.RETIRING), SAME, used_s=10.0),
+        [Why.FIRST_USE],
+    ),
+    ("the same was revoked", world(made(revoked=REVOKED), SAME, used_s=10.0), []),
+    ("the same goes, unused", world(made(state=BuildState.RETIRING), SAME), []),
     ("its record goes", world(made(state=BuildState.RETIRING), used_s=1.0), [Why.FIRST_USE]),
     (
         "it failed just now",
@@ -199,6 +215,14 @@ def test_what_is_under_way_keeps_what_is_there() -> None:
     view = world(made(1), under_way, uploads=(upload(1),), pointer=serving())
     assert not dropped(decide(view))
     assert using.goes_s(view, POLICY) == float("inf")
+
+
+def test_what_was_deleted_stays_on_record_while_the_last_build_was_the_same() -> None:
+    """Else it would be made again, though nobody has changed its recipe."""
+    plan = decide(world(made(unwanted=WORD), SAME, used_s=10.0))
+    assert not begun(plan)
+    assert not any(isinstance(one, RetireBuild) for one in plan.actions)
+    assert plan.waits["a/1"].startswith("the last build stays on record")
 
 
 def test_a_pin_keeps_it_and_a_pause_delays_its_end() -> None:
