@@ -130,7 +130,9 @@ def _gone(view: WorldView, policy: ImagePolicy, last: Build) -> bool:
         return True
     if kept.state is not BuildState.BUILT or kept.revoked is not None or kept.unwanted is not None:
         return kept.state is BuildState.RETIRING
-    return all(one.state in _LEAVING for one in view.uploads(kept.id))
+    states = [one.state for one in view.uploads(kept.id)]
+    # Without any they have not been read yet, or it retires itself, which is what counts then.
+    return bool(states) and all(one in _LEAVING for one in states)
 
 
 def base_changed(view: WorldView, policy: ImagePolicy, last: Build) -> bool:
