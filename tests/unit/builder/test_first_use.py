@@ -27,7 +27,7 @@ from remuda.model.pointer import Pin, Pointer
 from remuda.model.tally import Tally
 from remuda.model.upload import Upload, UploadState
 from remuda.store import paths
-from remuda.store.api import Check, Delete, Put, Stored
+from remuda.store.api import Check, Create, Delete, Put, Stored
 from tests.unit.builder.judging import HERE, ME, NOW_S, PLACES, REVOKED, WORD, build, upload
 
 TTL_S: Final = 3600.0
@@ -274,8 +274,14 @@ def test_a_pointer_goes_with_its_counts_unless_somebody_uses_or_pauses_it_meanwh
         Check(path=paths.image("a"), version=1),
         Check(path=paths.last_use("a"), version=1),
     ]
+    # Its first use, of which nothing is known yet, makes it fail as well.
     bare = write(world(made(), pointer=serving()), DropPointer(image="a", provider="p"))
-    assert [type(one) for one in bare] == [Delete, Check]
+    assert bare == [
+        Delete(path=paths.pointer("a", "p"), version=1),
+        Check(path=paths.image("a"), version=1),
+        Create(path=paths.last_use("a")),
+        Delete(path=paths.last_use("a")),
+    ]
 
 
 def test_what_goes_is_not_copied_to_where_it_has_gone_already() -> None:
