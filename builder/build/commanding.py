@@ -58,12 +58,13 @@ class CommandEnd:
     """How a command ended.
 
     Attributes:
-        code: Its exit code; of one that a signal has killed, the signal's number below zero.
+        code: Its exit code; of one that a signal has killed, the signal's number below zero; None:
+            it goes on, whatever we do.
         output: The end of what it printed, without secrets.
         cut: Why it was ended by us, or None.
     """
 
-    code: int
+    code: int | None
     output: str = ""
     cut: Cut | None = None
 
@@ -153,6 +154,8 @@ def no_room(free_bytes: int, needed_bytes: int) -> str | None:
 
 def why_failed(end: CommandEnd) -> tuple[Blame, str] | None:
     """Return whose failure it was that a command ended so, and why; None: it went well."""
+    if end.code is None:
+        return Blame.BUILDER, "it could not be ended: it runs as another user, or hangs"
     if end.cut is not None:
         return end.cut.blame, end.cut.why
     if end.code == 0:

@@ -123,9 +123,16 @@ def _gone(view: WorldView, policy: ImagePolicy, last: Build) -> bool:
     """Whether a build that was good is on its way out, because nobody has used it for long."""
     if policy.ttl_s is None:
         return False
-    if last.state is not BuildState.BUILT or last.revoked is not None or last.unwanted is not None:
-        return last.state is BuildState.RETIRING
-    return all(one.state in _LEAVING for one in view.uploads(last.id))
+    kept: Build | None = last
+    if last.same_as is not None:  # of this one nothing was kept: the other one is booted
+        kept = view.build(BuildId(last.id.image, last.same_as))
+    if kept is None:
+        return True
+    if kept.state is not BuildState.BUILT or kept.revoked is not None or kept.unwanted is not None:
+        return kept.state is BuildState.RETIRING
+    states = [one.state for one in view.uploads(kept.id)]
+    # Without any they have not been read yet, or it retires itself, which is what counts then.
+    return bool(states) and all(one in _LEAVING for one in states)
 
 
 def base_changed(view: WorldView, policy: ImagePolicy, last: Build) -> bool:

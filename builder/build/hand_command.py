@@ -6,6 +6,7 @@ builder that was killed has left.
 """
 
 import contextlib
+import logging
 import os
 import selectors
 import signal
@@ -28,8 +29,12 @@ from remuda.model.build import Blame
 from remuda.runtime.waiting import SLICE_S, HandStoppedError, Waiting
 from remuda.ssh.tail import Tail
 
+log = logging.getLogger(__name__)
+
 #: After the signal that asks, all of it is killed: time to unmount what was mounted.
 KILL_AFTER_S: Final = 8.0
+#: What was killed ends at once, unless it is another user's, or the kernel hangs.
+ENDED_AFTER_S: Final = 3.0
 #: When it has ended, what is still in the pipe may take so long to be read.
 DRAIN_S: Final = 5.0
 #: Between two looks at its file, and at the room that is left.
@@ -106,13 +111,14 @@ class HostCommands:
         folder: Where each gets a folder of its own; made if it is not there.
         environ: The builder's environment, of which a command gets next to nothing.
         free: How many bytes there are left in a folder's file system.
-        kill_after_s: See :data:`KILL_AFTER_S`.
+        kill_after_s: See :data:`KILL_AFTER_S`; *ended_after_s*: see :data:`ENDED_AFTER_S`.
     """
 
     folder: Path
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     free: Callable[[Path], int] = free_bytes
     kill_after_s: float = KILL_AFTER_S
+    ended_after_s: float = ENDED_AFTER_S
     _at_work: _AtWork = field(default_factory=_AtWork)
 
     def close(self) -> None:
@@ -171,6 +177,7 @@ class _Running:
     hear: Hear
     _tail: Tail = field(default_factory=lambda: Tail(_TAIL_BYTES))
     _cut: Cut | None = None
+    _killed: bool = False
     _look_s: float = 0.0
 
     def run(self) -> CommandEnd:
@@ -280,9 +287,13 @@ class _Running:
 
     def _kill(self, process: "subprocess.Popen[bytes]") -> None:
         """End all of it: the group, and who has left it."""
-        if process.returncode is None:
+        if not self._killed:
+            self._killed = True
             _signal(process, signal.SIGKILL)
-            process.wait()
+            try:
+                process.wait(self.means.ended_after_s)
+            except subprocess.TimeoutExpired:
+                log.warning("command.not_ended pid=%d folder=%s", process.pid, self.own)
         end_marked(self.own)
 
 

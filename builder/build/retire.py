@@ -27,7 +27,7 @@ def step(view: WorldView, plan: Plan) -> None:
 
 
 def _newest(view: WorldView) -> set[BuildId]:
-    """Return the last build of each group.
+    """Return the last build of each group, and of one that was the same the one that it was.
 
     If somebody took it away, why it was made would hold again without its record, and the next
     one would begin. One that came to nothing by itself may go: another is to be made.
@@ -36,8 +36,10 @@ def _newest(view: WorldView) -> set[BuildId]:
     for image, policy in view.policies.items():
         builds = list(view.builds(image))
         for group in policy.groups:
-            mine = [one.id for one in builds if set(one.group) & set(group)]
-            newest.update(mine[-1:])
+            mine = [one for one in builds if set(one.group) & set(group)]
+            newest.update(one.id for one in mine[-1:])
+            same = (one.same_as for one in mine[-1:] if one.same_as is not None)
+            newest.update(BuildId(image, number) for number in same)
     return newest
 
 

@@ -6,7 +6,8 @@ from typing import Any, Final
 from builder.pointer.actions import DropPointer, MovePointer
 from builder.view import WorldView
 from remuda.images import writes as image_writes
-from remuda.store.api import Check, Delete, Op
+from remuda.store import paths
+from remuda.store.api import Check, Create, Delete, Op
 
 
 def _move_pointer(view: WorldView, action: MovePointer) -> list[Op]:
@@ -24,8 +25,13 @@ def _drop_pointer(view: WorldView, action: DropPointer) -> list[Op]:
     library = view.library
     pointer, tally = library.pointers[action.id], library.tallies.get(action.id)
     counted = [] if tally is None else [Delete(path=tally.path, version=tally.version)]
-    seen = (library.images.get(action.image), library.uses.get(action.image))
-    fence = [Check(path=one.path, version=one.version) for one in seen if one is not None]
+    image, use = library.images.get(action.image), library.uses.get(action.image)
+    fence: list[Op] = [
+        Check(path=one.path, version=one.version) for one in (image, use) if one is not None
+    ]
+    if use is None:  # the first use fails it as well; nothing is left of this
+        path = paths.last_use(action.image)
+        fence += [Create(path=path), Delete(path=path)]
     return [*counted, Delete(path=pointer.path, version=pointer.version), *fence]
 
 

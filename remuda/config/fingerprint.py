@@ -84,26 +84,29 @@ def fingerprint(recipe: ImageRecipe, provider: str, trees: Trees) -> str:
             {
                 "schema": _SCHEMA,
                 "command": _command(recipe.command, trees),
+                # One file for all of them: each has to let its own user in.
+                "usernames": sorted({one.username for one in recipe.makings.values()}),
                 "environment": dict(recipe.environment),
                 "checks": [_check(check) for check in recipe.checks],
+                **_offline(recipe),
             }
         )
     if making.base is None:
         return _CAPTURED
     used = {name for step in recipe.steps for name in step.secrets}
-    document = {
-        "schema": _SCHEMA,
-        "base": making.base.model_dump(exclude_defaults=True),
-        "username": making.username,
-        "environment": dict(recipe.environment),
-        "steps": [_step(step, trees) for step in recipe.steps],
-        "secrets": sorted(used),
-        "checks-before": [_check(check) for check in recipe.checks_before],
-        "checks": [_check(check) for check in recipe.checks],
-    }
-    if recipe.offline_checks:  # of most there are none, and their hash stays what it was
-        document["offline-checks"] = [_check(check) for check in recipe.offline_checks]
-    return _hash(document)
+    return _hash(
+        {
+            "schema": _SCHEMA,
+            "base": making.base.model_dump(exclude_defaults=True),
+            "username": making.username,
+            "environment": dict(recipe.environment),
+            "steps": [_step(step, trees) for step in recipe.steps],
+            "secrets": sorted(used),
+            "checks-before": [_check(check) for check in recipe.checks_before],
+            "checks": [_check(check) for check in recipe.checks],
+            **_offline(recipe),
+        }
+    )
 
 
 def step_hash(step: BuildStep, trees: Trees) -> str:
@@ -190,6 +193,12 @@ def _tree(copied: StepCopy, entries: Sequence[TreeEntry]) -> Iterator[list[Any]]
         # Where the step sets the mode, that of a checkout here, which depends on its user, is lost.
         permissions = 0 if copied.mode else stat.S_IMODE(entry.mode) & 0o777
         yield [entry.path, stat.S_IFMT(entry.mode), permissions, entry.content]
+
+
+def _offline(recipe: ImageRecipe) -> dict[str, Any]:
+    # Of most there are none, and their hash stays what it was.
+    checks = [_check(check) for check in recipe.offline_checks]
+    return {"offline-checks": checks} if checks else {}
 
 
 def _check(check: CheckFrom) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from remuda.config.beside import check_beside
 from remuda.config.document import Path
 from remuda.config.fingerprint import copied_paths, fingerprint
 from remuda.config.model import Config
+from remuda.config.parts import CheckFrom
 from remuda.config.raw import mapping, seconds, whole
 from remuda.config.recipes import ImageRecipe, WrittenRecipes, recipes
 from remuda.config.report import Report
@@ -104,19 +105,32 @@ def _check_ttl(
         )
         return
     ttl_s = seconds(image, "ttl", 0.0)
-    least_s = SNAPSHOT_S + sum(_step_s(step) for _, step in _steps(name, image, written))
+    steps_s = sum(_step_s(step) for _, step in _steps(name, image, written))
+    offline = switch(image.get("offline", written.defaults.get("offline")))
+    kinds = ("checks-before", "checks", *(("offline-checks",) if offline else ()))
+    checks_s = sum(_checks_s(one, kinds) for one in (image, written.defaults))
+    least_s = SNAPSHOT_S + steps_s + checks_s
     if ttl_s is not None and ttl_s <= least_s:
         report.problem(
             ("images", name, "ttl"),
-            f"is over before it is made: its steps may take {show_duration(least_s - SNAPSHOT_S)} "
-            f"with their retries, and its snapshot and trial {show_duration(SNAPSHOT_S)}",
-            f"write more than {show_duration(least_s)}, or give the steps less time",
+            f"is over before it is made: its steps may take {show_duration(steps_s)} "
+            f"with their retries, its checks {show_duration(checks_s)}, and its snapshot and trial "
+            f"{show_duration(SNAPSHOT_S)}",
+            f"write more than {show_duration(least_s)}, or give steps and checks less time",
         )
 
 
 def _step_s(step: Mapping[str, object]) -> float:
     retries = whole(step, "retries") or 0.0
     return (seconds(step, "timeout", 0.0) or 0.0) * (1.0 + max(0.0, retries))
+
+
+def _checks_s(section: Mapping[str, object], kinds: tuple[str, ...]) -> float:
+    """Return how long all checks of a section may take."""
+    default_s = float(CheckFrom.model_fields["timeout"].default)
+    lists = [section.get(key) for key in kinds]
+    checks = [mapping(one) for some in lists if isinstance(some, list) for one in some]
+    return sum(seconds(one, "timeout", default_s) or 0.0 for one in checks)
 
 
 def _check_secrets(

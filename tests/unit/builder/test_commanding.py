@@ -77,6 +77,10 @@ def test_a_host_without_path_has_a_usual_one() -> None:
         (CommandEnd(code=0, output="err: 503 service unavailable"), None),
         (CommandEnd(code=0, cut=Cut(blame=Blame.BUILDER, why="x")), (Blame.BUILDER, "x")),
         (CommandEnd(code=-15), (Blame.BUILDER, "it was killed by signal 15")),
+        (
+            CommandEnd(code=None, cut=Cut(blame=Blame.RECIPE, why="late")),
+            (Blame.BUILDER, "it could not be ended: it runs as another user, or hangs"),
+        ),
         (CommandEnd(code=2, output="a\n b \n\n"), (Blame.RECIPE, "b (exit code 2)")),
         (CommandEnd(code=2, output="\n"), (Blame.RECIPE, "exit code 2")),
     ],

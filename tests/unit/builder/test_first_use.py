@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 
 from builder.actions import Plan
-from builder.build.actions import BeginBuild
+from builder.build.actions import BeginBuild, RetireBuild
 from builder.decide import decide
 from builder.image import using
 from builder.place.view import ProviderFacts
@@ -27,7 +27,7 @@ from remuda.model.pointer import Pin, Pointer
 from remuda.model.tally import Tally
 from remuda.model.upload import Upload, UploadState
 from remuda.store import paths
-from remuda.store.api import Check, Delete, Put, Stored
+from remuda.store.api import Check, Create, Delete, Put, Stored
 from tests.unit.builder.judging import HERE, ME, NOW_S, PLACES, REVOKED, WORD, build, upload
 
 TTL_S: Final = 3600.0
@@ -100,6 +100,8 @@ def retired(plan: Plan) -> list[str]:
     return [one.because for one in plan.actions if isinstance(one, RetireUpload)]
 
 
+#: A build that was found to be the same as the first one, for a new base.
+SAME: Final = made(2, state=BuildState.SAME, same_as=1, why=Why.BASE_CHANGED)
 FAILED: Final = Mishap(step="x", blame=Blame.RECIPE, message="no")
 OCCASIONS: Final = [
     ("nobody uses it", world(), []),
@@ -117,6 +119,20 @@ OCCASIONS: Final = [
         world(made(), used_s=10.0, uploads=(upload(1, state=UploadState.RETIRING),)),
         [Why.FIRST_USE],
     ),
+    ("the same is there", world(made(), SAME, used_s=10.0, uploads=(upload(1),)), []),
+    ("the same is not there", world(SAME, used_s=10.0), [Why.FIRST_USE]),
+    (
+        "the same goes",
+        world(made(), SAME, used_s=10.0, uploads=(upload(1, state=UploadState.DELETING),)),
+        [Why.FIRST_USE],
+    ),
+    (
+        "the record of the same goes",
+        world(made(state=BuildState.RETIRING), SAME, used_s=10.0),
+        [Why.FIRST_USE],
+    ),
+    ("the same was revoked", world(made(revoked=REVOKED), SAME, used_s=10.0), []),
+    ("the same goes, unused", world(made(state=BuildState.RETIRING), SAME), []),
     ("its record goes", world(made(state=BuildState.RETIRING), used_s=1.0), [Why.FIRST_USE]),
     (
         "it failed just now",
@@ -146,11 +162,6 @@ OCCASIONS: Final = [
 )
 def test_a_build_is_begun_while_somebody_uses_it(view: WorldView, why: list[Why]) -> None:
     """One at a time, and of the recipe of now."""
-    if any(not list(view.uploads(one.id)) for one in view.builds() if one.state == "built"):
-        lacking = [one for one in view.builds() if one.state is BuildState.BUILT]
-        assert len(lacking) == 1
-        kept = {upload(one.id.number).id: stored("/u", upload(one.id.number)) for one in lacking}
-        view = replace(view, library=replace(view.library, uploads=kept))
     assert begun(decide(view)) == why
 
 
@@ -201,6 +212,20 @@ def test_what_is_under_way_keeps_what_is_there() -> None:
     assert using.goes_s(view, POLICY) == float("inf")
 
 
+def test_a_build_whose_uploads_are_still_being_read_is_there() -> None:
+    """Its record comes before theirs."""
+    assert not begun(decide(world(made(), used_s=10.0)))
+    assert not begun(decide(world(made(), SAME, used_s=10.0)))
+
+
+def test_what_was_deleted_stays_on_record_while_the_last_build_was_the_same() -> None:
+    """Else it would be made again, though nobody has changed its recipe."""
+    plan = decide(world(made(unwanted=WORD), SAME, used_s=10.0))
+    assert not begun(plan)
+    assert not any(isinstance(one, RetireBuild) for one in plan.actions)
+    assert plan.waits["a/1"].startswith("the last build stays on record")
+
+
 def test_a_pin_keeps_it_and_a_pause_delays_its_end() -> None:
     """Both are somebody's word."""
     pinned = serving(pinned=Pin(number=1, word=WORD, until_s=None))
@@ -249,8 +274,14 @@ def test_a_pointer_goes_with_its_counts_unless_somebody_uses_or_pauses_it_meanwh
         Check(path=paths.image("a"), version=1),
         Check(path=paths.last_use("a"), version=1),
     ]
+    # Its first use, of which nothing is known yet, makes it fail as well.
     bare = write(world(made(), pointer=serving()), DropPointer(image="a", provider="p"))
-    assert [type(one) for one in bare] == [Delete, Check]
+    assert bare == [
+        Delete(path=paths.pointer("a", "p"), version=1),
+        Check(path=paths.image("a"), version=1),
+        Create(path=paths.last_use("a")),
+        Delete(path=paths.last_use("a")),
+    ]
 
 
 def test_what_goes_is_not_copied_to_where_it_has_gone_already() -> None:

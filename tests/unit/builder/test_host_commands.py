@@ -5,6 +5,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,7 @@ class Here:
             environ={"PATH": os.environ["PATH"], "OS_PASSWORD": "builder's own", "TZ": "UTC"},
             free=lambda _: 1 << 50,
             kill_after_s=0.3,
+            ended_after_s=60.0,
         )
 
     def hear(self, data: bytes) -> None:
@@ -170,6 +172,29 @@ def test_what_takes_too_long_is_killed_with_all_that_it_has_started(here: Here) 
     pids = [int(word) for word in here.heard.split()]
     assert len(pids) == 2
     assert all(map(gone, pids))
+
+
+def test_what_cannot_be_killed_is_not_waited_for(
+    here: Here, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As the kernel refuses where a command has become another user, by sudo say."""
+
+    def refuse(_group: int, _signal: int) -> None:
+        raise PermissionError
+
+    here.clock = clock = Leaping()
+    here.commands = replace(here.commands, ended_after_s=0.1)
+
+    def hear() -> None:
+        clock.ran_s = 1.0  # now its limit may come
+
+    here.on_hear = hear
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "killpg", refuse)
+        found = here.fails("exec env -i sh -c 'echo $$; exec sleep 1000'", timeout_s=5.0)
+    os.kill(int(here.heard), signal.SIGKILL)
+    assert found == (Blame.BUILDER, "it could not be ended: it runs as another user, or hangs")
+    assert "command.not_ended" in caplog.text
 
 
 def test_children_that_are_left_are_ended_with_it(here: Here) -> None:

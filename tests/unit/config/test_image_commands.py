@@ -68,6 +68,21 @@ def test_what_is_hashed_is_what_goes_in() -> None:
     assert fingerprint(joined(), "north", {}) != one
 
 
+def test_how_it_is_proven_is_hashed() -> None:
+    """Who logs in, in any provider, and what must pass without a network."""
+    prints = {
+        fingerprint(joined(**more), "north", {})
+        for more in (
+            {},
+            {"username": "debian"},
+            {"providers": {"north": None, "south": {"username": "debian"}}},
+            {"offline": True, "offline-checks": [{"disk": {"free": "1GiB"}}]},
+            {"offline": True, "offline-checks": [{"disk": {"free": "2GiB"}}]},
+        )
+    }
+    assert len(prints) == 5
+
+
 def test_launchers_prove_it_and_fill_no_machine_for_it() -> None:
     """Nobody could ask for one."""
     pool = {"labels": {"small": {"image": "debian", "flavor": "m1"}}}

@@ -67,6 +67,15 @@ PROBLEMS: Final = [
         "images.noble.ttl: is over before it is made: its steps may take 15m with their retries,",
     ),
     (
+        (
+            "    build: on-demand\n    ttl: 32m\n    offline: true\n"
+            "    checks: [{disk: {free: 1GiB}, timeout: 1m}]\n"
+            "    offline-checks: [{disk: {free: 1GiB}}]\n"
+            "image-defaults: {checks-before: [{disk: {free: 1GiB}, timeout: 30s}]}\n"
+        ),
+        "images.noble.ttl: is over before it is made: its steps may take 15m with their retries,",
+    ),
+    (
         f"{ON_DEMAND}    schedule: {{max-age: 1d}}\n",
         "images.noble.schedule: stands beside build: on-demand",
     ),
