@@ -32,7 +32,7 @@ def _newest(view: WorldView) -> set[BuildId]:
     If somebody took it away, why it was made would hold again without its record, and the next
     one would begin. One that came to nothing by itself may go: another is to be made.
     """
-    newest = set()
+    newest = set[BuildId]()
     for image, policy in view.policies.items():
         builds = list(view.builds(image))
         for group in policy.groups:
