@@ -12,13 +12,21 @@ from launcher.actions import LANES, Action, Plan, node_of
 from launcher.checking.means import Means
 from launcher.events import Event
 from launcher.lanes import machine
-from launcher.node.actions import Advance, Condemn, MakeReady, Note, RemoveRecords
+from launcher.node.actions import Advance, Condemn, Count, MakeReady, Note, RemoveRecords
 from launcher.node.birth import NewNode, born, intend, takes_host_key
 from launcher.node.hand_proving import ProvingHands
 from launcher.node.lifecycle import live
 from launcher.node.results import NodeResults
 from launcher.node.start_hands import HandStarts
-from launcher.node.steps import Stepped, condemned, failed_word, proven, ready_node, take_launch
+from launcher.node.steps import (
+    Stepped,
+    condemned,
+    counted_launch,
+    failed_word,
+    proven,
+    ready_node,
+    take_launch,
+)
 from launcher.node.view import NodeView
 from launcher.policy import Key
 from launcher.provider.cloud import Recipe
@@ -207,6 +215,9 @@ class OneNode:
             case Condemn():
                 failed = failed_word(action)
                 self._step(condemned(view, action.cause, failed=failed, now_s=now.wall_s))
+            case Count(samples=(one,)) if view.launch is not None:
+                # Nobody keeps a tally of what is only tried.
+                self._step(Stepped(launch=counted_launch(view.launch, one), node=None))
             case RemoveRecords():
                 self.world.drop_node(view.id)
             case _:

@@ -5,18 +5,20 @@ fold takes in what the mirror tells; ``remuda cloud check --boot`` has no ZooKee
 at once (``launcher/checking/onenode.py``).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from launcher.node.actions import Condemn
+from launcher.node.actions import Condemn, Sampled
 from launcher.node.blame import says_something
 from launcher.node.view import ENDED_STATES, NodeView
 from launcher.policy import Policy
 from launcher.server.addressing import address
 from remuda.config.model import PoolLabel
 from remuda.model.image import first_use_id
+from remuda.model.jobreport import word_of
 from remuda.model.launch import Launch, Step, StepEvent
 from remuda.model.node import Node, NodeEvent
+from remuda.model.tally import Sample
 
 #: Longer reasons are cut.
 WHY_CHARS_MAX: Final = 500
@@ -28,6 +30,14 @@ class Stepped:
 
     launch: Launch
     node: Node | None
+
+
+def counted_launch(launch: Launch, one: Sampled) -> Launch:
+    """Return the launch record that says what of it is counted: never again, then."""
+    word = word_of(ok=one.ok)
+    if one.sample is Sample.LAUNCH:
+        return replace(launch, counted=word)
+    return replace(launch, reported=word)
 
 
 def ready_node(view: NodeView, policy: Policy) -> Node:

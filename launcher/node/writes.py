@@ -15,10 +15,10 @@ from remuda.model import node as nodes
 from remuda.model.ids import NodeId
 from remuda.model.image import UploadId
 from remuda.model.imageask import proves
-from remuda.model.jobreport import Source, word_of
+from remuda.model.jobreport import Source
 from remuda.model.launch import Launch
 from remuda.model.node import Node, NodeEvent
-from remuda.model.tally import PLAIN, PLAIN_BUILD, Sample, Tally, encode_tally
+from remuda.model.tally import PLAIN, PLAIN_BUILD, Tally, encode_tally
 from remuda.store import paths
 from remuda.store.api import Check, Create, Delete, Op, Set
 from remuda.store.locks import prove_unlocked_ops
@@ -102,12 +102,7 @@ def count(world: World, action: Count) -> list[Op]:
     for one in action.samples:
         view = world.nodes.views[one.node]
         assert view.launch is not None  # noqa: S101 - judged only with a launch record
-        word = word_of(ok=one.ok)
-        of_launch = one.sample is Sample.LAUNCH
-        after = (
-            replace(view.launch, counted=word) if of_launch else replace(view.launch, reported=word)
-        )
-        ops += advance(world, view, after)
+        ops += advance(world, view, steps.counted_launch(view.launch, one))
         if one.report is None or one.report.source is Source.REQUESTOR:
             counted.append((view.launch, one))
     return ops if action.image is None else [*ops, *_tally(world, action.image, counted)]

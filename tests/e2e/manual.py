@@ -74,7 +74,7 @@ CARRIED_OUT: Final[dict[str, Way]] = {
     "docs/cloud-check.md: remuda cloud check east --config /etc/remuda/remuda.yaml": Way(
         instead=_CLOUD, needs="jq"
     ),
-    "docs/images/first-use.md: remuda image list": Way(),
+    "docs/images/first-use.md: remuda image list": Way(instead=(("py313", "tools"),)),
     "docs/images/canary.md: remuda image list": Way(
         codes={"promote": 1, "withdraw": 1},  # nothing newer is there, and none is tried
     ),
