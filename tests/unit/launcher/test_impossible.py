@@ -221,10 +221,12 @@ def test_whoever_declines_last_says_that_all_others_have() -> None:
 
 def test_what_is_being_looked_up_counts_for_nothing_yet() -> None:
     """Nobody knows how much room it will take; what is known to be lacking is said."""
-    made = world(pools={"main": {"max-servers": 2}})
+    made = world(pools={"main": {"max-servers": 4}})
     add_node(made, 1, step=Step.BOOTING)
     add_node(made, 2, step=Step.BOOTING)
+    add_node(made, 4, state=NodeState.IN_USE)
+    add_node(made, 5, state=NodeState.IN_USE)
     del made.cloud.recipes["main", "small"]
-    add_request(made, 3, "large", "small")
+    add_request(made, 3, "large", "small", "small", "small")  # two of these are coming
 
-    assert reason(made) == "pool main has 2 of 2 instances in use, 1 more needed"
+    assert reason(made) == "pool main has 4 of 4 instances in use, 1 more needed"
