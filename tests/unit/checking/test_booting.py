@@ -55,6 +55,18 @@ def test_every_label_is_booted_once_and_removed(bench: Bench, problems: Pick) ->
     assert bench.empty()
 
 
+def test_a_setup_whose_fetches_are_known_is_no_riddle(bench: Bench, problems: Pick) -> None:
+    """A launcher counts them; here there is nobody who keeps them, and the machine goes on."""
+    bench.doc["labels"]["small"]["setup"] = {"inline": "exit 0"}  # type: ignore[index]
+    bench.prover.script(FIRST, Machine(fetched=7_000))
+
+    out = booted(bench)
+
+    assert problems(out) == {}
+    assert "setup" in [one["step"] for one in out.facts["boots"][0]["steps"]]
+    assert bench.empty()
+
+
 def test_boots_show_all_rights(bench: Bench) -> None:
     """What was done is no longer a question."""
     out = booted(bench)
