@@ -117,6 +117,8 @@ def partners(work: DemandPass, label: str) -> list[Partner]:
         if status is None or status.trouble is not None or label not in status.labels:
             continue
         one = status.labels[label]
+        if not one.kept:
+            continue  # its share falls to the others
         # A label that is held back has room again for the one try that may show it is well.
         have = one.ready + one.coming
         found.append(Partner(status.priority, provider, have, one.room, one.ready))

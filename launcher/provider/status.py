@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from launcher.image.first_use import looked_up
+from launcher.image.first_use import looked_up, unmade
 from launcher.node.budget import Budget, account_use
 from launcher.node.index import Usage
 from launcher.node.progress import late
@@ -34,6 +34,7 @@ def _in_pool(world: World, budget: Budget, key: Key, slow: Sequence[NodeView]) -
         boot_s=None if boot_s is None else round(boot_s, 1),
         broken=_trouble(world, budget.now, key, slow),
         failures=world.cloud.breaker(key).failures,
+        kept=unmade(world, budget.now, key) is None,
     )
 
 
@@ -47,6 +48,7 @@ def _together(pools: Collection[LabelStatus]) -> LabelStatus:
         boot_s=min((one.boot_s for one in pools if one.boot_s is not None), default=None),
         broken=troubles[0] if troubles and all(troubles) else None,
         failures=max((one.failures for one in pools), default=0),
+        kept=any(one.kept for one in pools),
     )
 
 

@@ -25,6 +25,8 @@ class LabelStatus:
         boot_s: Expected time from intent to ready, seconds; None: never seen yet.
         broken: Why new launches are held back (breaker open, image missing), or None.
         failures: Launches that failed in a row.
+        kept: Whether any are kept ready: not as long as an image that is made on first use is not
+            there, though requests are served.
     """
 
     ready: int = 0
@@ -33,6 +35,7 @@ class LabelStatus:
     boot_s: float | None = None
     broken: str | None = None
     failures: int = 0
+    kept: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +133,7 @@ def _label(fields: Fields) -> LabelStatus:
         boot_s=fields.maybe_number("boot_s"),
         broken=fields.prose("broken"),
         failures=fields.count("failures", 0),
+        kept=fields.doc.get("kept") is not False,
     )
 
 

@@ -12,6 +12,7 @@ from remuda.model.node import NodeState
 from remuda.store import paths
 from tests.fakes.beliefs import misbeliefs
 from tests.simulation import setting as settings
+from tests.simulation.firstuse import FIRST
 from tests.simulation.imagerules import upload_of
 from tests.simulation.oracle import made_by_us
 
@@ -119,9 +120,14 @@ def _pools(simulation: "Simulation") -> str | None:
 
 
 def _has_room(simulation: "Simulation", label: str) -> bool:
-    """Whether some pool could hold one more node of a label, by every limit."""
-    cores = settings.CORES[settings.FLAVORS[label]]
+    """Whether some pool could keep one more node of a label ready, by every limit.
+
+    Where its image is made on first use, none is kept unless there is a build: which may be so.
+    """
+    cores, images = settings.CORES[settings.FLAVORS[label]], simulation.setting.images
     for provider, sky in simulation.skies.items():
+        if images is not None and images.built.get((provider, label)) == FIRST:
+            continue
         truth = sky.cloud.truth()
         quota = simulation.setting.quotas[provider].instances_max
         if quota is not None and len(truth) >= quota:

@@ -1,5 +1,6 @@
 """Images made on first use: machines run the recipe where no build of it is there."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from launcher.claim.actions import Claim
 from launcher.image import first_use
 from launcher.image.binding import Bound, bind, choose, for_anybody
+from launcher.node.actions import Grow
 from launcher.node.birth import born
 from launcher.node.budget import Budget
 from launcher.node.shortage import Shortage
@@ -23,6 +25,7 @@ from remuda.model.ids import NodeId
 from remuda.model.image import BuildId, UploadId
 from remuda.model.launch import Step, decode, encode
 from remuda.model.pointer import Pin
+from remuda.model.status import decode_status, encode_status
 from tests.fakes.cloud import DEBIAN, LARGE, SMALL
 from tests.unit.launcher.firstuse import (
     KEY,
@@ -41,10 +44,12 @@ from tests.unit.launcher.worlds import (
     NOW,
     add_claim,
     add_node,
+    add_provider,
     add_request,
     doom,
     of_kind,
     think,
+    world,
 )
 
 # What is made.
@@ -208,6 +213,18 @@ def test_what_is_kept_ready_runs_no_recipe() -> None:
     assert intents(made) == []
     current(made)
     assert len(intents(made)) == 2
+
+
+def test_what_is_not_kept_here_is_kept_elsewhere() -> None:
+    """Others learn by the status that nothing is kept, though requests would be served."""
+    made = first(labels={"small": {"min-ready": 2, "recheck": None}})
+    own = our_status(made, NOW)
+    assert own.labels["small"].room > 0
+    assert not decode_status("here", encode_status(own)).labels["small"].kept
+
+    elsewhere = world(labels={"small": {"min-ready": 2}})
+    add_provider(elsewhere, "there", small=replace(own.labels["small"], room=9))
+    assert sum(len(one.intents) for one in of_kind(think(elsewhere), Grow)) == 2
 
 
 def test_room_is_judged_by_what_is_booted_now() -> None:
