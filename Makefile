@@ -52,7 +52,7 @@ promtool: install
 	@deploy/fetch-promtool.sh $(BIN)
 
 .PHONY: test
-test: install promtool ## Lint, coverage of what decides, then all tests but the long ones (under 15 minutes on 2 cores)
+test: install promtool ## Lint, coverage of what decides, then all tests but the long ones (25 minutes on 2 cores)
 	@status=0; \
 	$(MAKE) --no-print-directory lint || status=$$?; \
 	$(MAKE) --no-print-directory coverage || status=$$?; \
