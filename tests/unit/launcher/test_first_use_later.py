@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from launcher.actions import Plan
+from launcher.actions import Alarm, Plan
 from launcher.image import actions, first_use, using
 from launcher.image import writes as image_writes
 from launcher.image.actions import NoteUse
@@ -18,10 +18,11 @@ from launcher.node.steps import ready_node
 from launcher.policy import compile_policy
 from launcher.request.actions import Allocate
 from launcher.server.specs import ServerSpecs
-from launcher.world import World
+from launcher.world import Agenda, World
 from remuda.config.model import Config
 from remuda.frame.work import Written
 from remuda.model.build import BuildState
+from remuda.model.ids import RequestId
 from remuda.model.lastuse import LastUse, decode_last_use, encode_last_use
 from remuda.model.launch import Step
 from remuda.model.status import Ruling
@@ -250,23 +251,26 @@ def test_a_turn_that_concerns_no_claim_looks_at_none() -> None:
     made = first()
     view = add_request(made, 1)
     add_claim(made, view)
-    made.take_agenda()
-    assert noted(made, everything=False) == []
-    made.agenda.requests.add(view.id)
-    plan = think(made, everything=False)
+    idle = _noting(made)
+    assert (idle.actions, idle.alarms) == ([], [])
+
+    plan = _noting(made, view.id)
     assert [one.image for one in of_kind(plan, NoteUse)] == ["noble"]
-    assert _alarm_s(plan, view.id) == NOW.mono_s + using.NOTE_AGAIN_S  # should the write fail
+    again_s = NOW.mono_s + using.NOTE_AGAIN_S  # should the write fail
+    assert plan.alarms == [Alarm(kind="request", name=view.id, due_s=again_s)]
 
     use(made, 100.0)
-    made.agenda.requests.add(view.id)
-    plan = think(made, everything=False)
-    assert of_kind(plan, NoteUse) == []
-    assert _alarm_s(plan, view.id) == NOW.mono_s + using.USE_PERIOD_S - 100.0
+    plan = _noting(made, view.id)
+    assert plan.actions == []
+    again_s = NOW.mono_s + using.USE_PERIOD_S - 100.0
+    assert plan.alarms == [Alarm(kind="request", name=view.id, due_s=again_s)]
 
 
-def _alarm_s(plan: Plan, request: str) -> float:
-    """Return when a request is looked at again."""
-    return min(one.due_s for one in plan.alarms if (one.kind, one.name) == ("request", request))
+def _noting(made: World, *requests: RequestId) -> Plan:
+    """Return what is to be noted when these requests are on the agenda."""
+    plan = Plan()
+    using.note_uses(made, Agenda(everything=False, requests=set(requests)), NOW, plan)
+    return plan
 
 
 def test_a_short_time_to_live_does_not_end_between_two_writes() -> None:
