@@ -8,7 +8,8 @@ from launcher.actions import KINDS, Plan
 from launcher.assembly import assemble
 from launcher.brain import Brain
 from launcher.lanes import LANE_SIZES
-from launcher.policy import Policy, compile_policy
+from launcher.policy import Policy
+from launcher.policy_reader import PolicyReader
 from launcher.provider.peers import Peers
 from launcher.provider.presence import prepare
 from launcher.reporting import Reporter
@@ -76,7 +77,8 @@ class LauncherRole:
             InstallationError: If ZooKeeper seems to be another installation's.
         """
         config, ground, me = beginning.config, beginning.ground, beginning.me
-        policy = compile_policy(config, self.provider)
+        policies = PolicyReader(self.provider)
+        policy = policies.read(config)
         installation = prepare(ground.store, self.provider, config.installation)
         world = World(policy=policy, peers=Peers(me=me.id, provider=self.provider))
         brain = assemble(
@@ -94,6 +96,7 @@ class LauncherRole:
             brain=brain,
             reporter=Reporter(world=world, metrics=ground.metrics),
             cloud=lambda config: self._cloud(config, ground.metrics, installation),
+            policies=policies,
         )
 
     def _cloud(self, config: Config, metrics: Metrics, installation: str) -> Cloud:
@@ -108,11 +111,13 @@ class LauncherWorker:
 
     Attributes:
         cloud: Makes the cloud that a configuration describes.
+        policies: Reads the policy that follows from one.
     """
 
     brain: Brain
     reporter: Reporter
     cloud: Callable[[Config], Cloud]
+    policies: PolicyReader
 
     def turn(self, *, wait_s_max: float) -> Plan:
         """Let the brain take one turn."""
@@ -154,7 +159,7 @@ class LauncherWorker:
         check_installation(config, "launcher", installation)
         check_keys(config, [provider])
         cloud = self.cloud(config)
-        reconfigure(self.brain, compile_policy(config, provider), cloud)
+        reconfigure(self.brain, self.policies.read(config), cloud)
 
     def note_config(self, error: str | None) -> None:
         """Show what is wrong with the configuration, and judge everything again."""

@@ -52,7 +52,7 @@ def go_on(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     keep_claims(world, agenda, now, plan)
     if not world.growing and not world.unborn:
         demand(world, agenda, now, plan)
-    note_uses(world, now, plan)
+    note_uses(world, agenda, now, plan)
     live(world, agenda, now, plan)
     if agenda.everything or agenda.supply:
         sweep(world, now, plan)

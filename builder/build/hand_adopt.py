@@ -4,21 +4,21 @@ The machine is gone, or the file that was sent. The image is treated as that of 
 hidden, looked at, and rid of what it inherited, before the record says that it is whole.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from builder.build import outcome as build_outcome
 from builder.build import writes
 from builder.build.actions import KeepSnapshot
 from builder.build.commanding import is_the_file
 from builder.build.events import AdoptionEnded
-from builder.build.hand_snapshot import check_data, trimmed, whole_image
+from builder.build.hand_snapshot import check_data, trimmed
 from builder.build.hand_statement import Stating
 from builder.hands.blame import MishapError, fail
 from builder.place.sites import Site, build_of
 from builder.policy import ImagePolicy
-from builder.upload.outcome import WholeImage
+from builder.upload.outcome import WholeImage, whole_image
 from remuda.cloud.api import CloudError, TryLaterError
-from remuda.cloud.image_store import ImageEdit, ImageStatus, StoredImage
+from remuda.cloud.image_store import ImageEdit, ImageStatus, StoredImage, hash_of
 from remuda.model import tags
 from remuda.model.build import Blame, Build, Mishap
 from remuda.model.ids import ReplicaId
@@ -127,10 +127,10 @@ def _whole(build: Build, image: StoredImage) -> WholeImage:
     Raises:
         MishapError: It should be a file that is known, and the cloud does not show that it is.
     """
-    whole, file = whole_image(image), build.file
+    file = build.file
     if file is None:
-        return whole
-    if not is_the_file(file, whole.size_bytes, whole.os_hash):
+        return whole_image(image)
+    if not is_the_file(file, image.size_bytes, hash_of(image)):
         message = "the cloud does not show that it has the file: no hash of it, or another one"
         raise fail("upload", Blame.BUILDER, message)
-    return replace(whole, sha256=file.sha256, carried_sha512=file.sha512)
+    return whole_image(image, sha256=file.sha256, carried_sha512=file.sha512)

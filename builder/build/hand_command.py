@@ -22,6 +22,7 @@ from typing import IO, Final, Protocol
 from builder.build import commanding
 from builder.build.commanding import CommandEnd, CommandOrder, Cut
 from builder.build.hand_leftovers import end_marked, remove_own
+from builder.build.outcome import ROOM
 from builder.hands import blame
 from builder.hands.own_folder import own_folder, remove_left
 from builder.upload.hand_carry import RESERVE_BYTES, free_bytes
@@ -135,7 +136,7 @@ class HostCommands:
         ):
             mine.append(own)
             if why := commanding.no_room(self.free(own), order.bytes_max + RESERVE_BYTES):
-                raise blame.fail(_STEP, Blame.CLOUD, why)  # as for copies: it waits for room
+                raise blame.fail(ROOM, Blame.CLOUD, why)  # another host may have some
             for name in (_HOME, _OUT):
                 (own / name).mkdir(mode=0o700)
             out = os.open(own / _OUT, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -29,9 +29,9 @@ from builder.policy import ImagePolicy
 from builder.upload.disk_format import HEAD_BYTES
 from builder.upload.hand_carry import check_made
 from builder.upload.hand_copy import blame_of
-from builder.upload.outcome import WholeImage
+from builder.upload.outcome import WholeImage, whole_image
 from remuda.cloud.api import CloudError, DamagedError, Fence, TryLaterError
-from remuda.cloud.image_store import ImageEdit, ImageOrder, ImageStore, StoredImage, hash_of
+from remuda.cloud.image_store import ImageEdit, ImageOrder, ImageStore, StoredImage
 from remuda.cloud.transfer import transfer_s_max
 from remuda.config import trees
 from remuda.config.fingerprint import same_contents
@@ -208,14 +208,7 @@ class _Writing(Attempt):
         quieted = Quieted(cloud_name=ours.name, asked_by_s=asked_by_s(now_s), file=file)
         self._announce(quieted, stating, self._made())
         made = self._sent(order, path, file)
-        return WholeImage(
-            cloud_image=made.id,
-            size_bytes=made.size_bytes,
-            sha256=file.sha256,
-            os_hash=hash_of(made),
-            carried_sha512=file.sha512,
-            min_disk_gib=made.min_disk_gib,
-        )
+        return whole_image(made, sha256=file.sha256, carried_sha512=file.sha512)
 
     def _sent(self, order: ImageOrder, path: Path, file: BuiltFile) -> StoredImage:
         """Send it, as often as that may help; what has failed has left nothing."""

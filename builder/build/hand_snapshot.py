@@ -1,13 +1,12 @@
 """From a quiet machine to a whole, hidden image of it: stopped and snapshotted by the cloud."""
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from builder.hands import blame
 from builder.log.progress import ProgressLog, say
-from builder.upload.outcome import WholeImage
+from builder.upload.outcome import WholeImage, whole_image
 from remuda.cloud.api import (
     Cloud,
     Fence,
@@ -18,7 +17,7 @@ from remuda.cloud.api import (
     UnknownOutcomeError,
     unfenced,
 )
-from remuda.cloud.image_store import ImageEdit, ImageStatus, ImageStore, StoredImage, hash_of
+from remuda.cloud.image_store import ImageEdit, ImageStatus, ImageStore, StoredImage
 from remuda.cloud.inherited import inherited
 from remuda.model import tags
 from remuda.model.build import Blame
@@ -283,14 +282,3 @@ def trimmed(image: StoredImage) -> ImageEdit:
     if ours is None:
         raise blame.fail(_STEP, Blame.CLOUD, "the snapshot has not the tags that we gave it")
     return ImageEdit(hidden=True, removed=inherited(image, tags.make_image(ours)))
-
-
-def whole_image(image: StoredImage) -> WholeImage:
-    """Return what the record says of an image that is whole."""
-    virtual = image.virtual_bytes or 0
-    return WholeImage(
-        cloud_image=image.id,
-        size_bytes=image.size_bytes,
-        os_hash=hash_of(image),
-        min_disk_gib=max(image.min_disk_gib, math.ceil(virtual / 1024**3)),
-    )

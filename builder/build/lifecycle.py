@@ -173,11 +173,18 @@ def _signers(view: WorldView, build: Build) -> frozenset[ReplicaId]:
 
 
 def _heir(view: WorldView, build: Build) -> bool:
-    """Whether a build that nobody has is ours to take: one that can sign it goes before others."""
-    able = _signers(view, build)
-    if not build.cannot_sign or not able:
+    """Whether a build that nobody has is ours to take.
+
+    One that can sign it goes before others, and of those one whose host had room. Where none had,
+    they are asked in turn, for room comes back: first who has found that longest ago.
+    """
+    able = _signers(view, build) or view.builders
+    roomy = able - frozenset(build.no_room)
+    if roomy == view.builders:
         return view.mine(str(build.id))
-    return assignee(str(build.id), able) == view.me
+    if roomy:
+        return assignee(str(build.id), roomy) == view.me
+    return next(one for one in build.no_room if one in able) == view.me
 
 
 def _listable(view: WorldView, place: str | None) -> bool:

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from builder.policy import BACKOFF_TIMES_MAX, ImagePolicy
-from remuda.model.build import CANNOT_SIGN_MAX, Blame, Build, BuildEvent, Mishap
+from remuda.model.build import UNABLE_MAX, Blame, Build, BuildEvent, Mishap
 from remuda.model.builtfile import BuiltFile
 from remuda.model.ids import ReplicaId
 
 #: The step at which a builder finds that it cannot sign.
 SIGNING: Final = "signature"
+#: That at which it finds that its host has no room for a command.
+ROOM: Final = "room on the host"
 #: Blamed on these, an attempt is nobody's verdict on the image.
 NOT_THE_IMAGE: Final = frozenset({Blame.CLOUD, Blame.BUILDER})
 
@@ -84,6 +86,7 @@ def kept(build: Build, snapshot: str, *, now_s: float) -> Build:
         ended_s=now_s,
         owner=None,
         cannot_sign=(),
+        no_room=(),
         mishap=None,
     )
 
@@ -91,7 +94,7 @@ def kept(build: Build, snapshot: str, *, now_s: float) -> Build:
 def handed_over(build: Build, me: ReplicaId, why: str) -> Build:
     """Return a build with a whole snapshot, left by one that cannot sign to one that can."""
     mishap = Mishap(step=SIGNING, blame=Blame.BUILDER, message=why)
-    return replace(build, owner=None, cannot_sign=_cannot_sign(build, me), mishap=mishap)
+    return replace(build, owner=None, cannot_sign=_last(build.cannot_sign, me), mishap=mishap)
 
 
 def unmade(build: Build, mishap: Mishap, policy: ImagePolicy | None, *, now_s: float) -> Build:
@@ -109,7 +112,9 @@ def lost(
     attempt = build.attempt + (mishap.blame is Blame.BUILDER)
     changes: dict[str, Any] = {"owner": None, "attempt": attempt, "mishap": mishap}
     if mishap.step == SIGNING and build.owner is not None:
-        changes["cannot_sign"] = _cannot_sign(build, build.owner)
+        changes["cannot_sign"] = _last(build.cannot_sign, build.owner)
+    if mishap.step == ROOM and build.owner is not None:
+        changes["no_room"] = _last(build.no_room, build.owner)
     if last or build.once:
         return build.after(BuildEvent.FAILED, now_s=now_s, ended_s=now_s, **changes)
     return build.after(
@@ -128,18 +133,20 @@ def lost(
     )
 
 
-def _cannot_sign(build: Build, who: ReplicaId) -> tuple[ReplicaId, ...]:
-    others = (one for one in build.cannot_sign if one != who)
-    return (*others, who)[-CANNOT_SIGN_MAX:]
+def _last(unable: tuple[ReplicaId, ...], who: ReplicaId) -> tuple[ReplicaId, ...]:
+    """Return builders that are not able to go on with a build, with one more as the last."""
+    others = (one for one in unable if one != who)
+    return (*others, who)[-UNABLE_MAX:]
 
 
 def _retry_in_s(build: Build, mishap: Mishap, policy: ImagePolicy | None, now_s: float) -> float:
     """Return when it may begin anew: at once if one of us died for the first time.
 
     Builders are restarted, and nothing is wrong with a build that one leaves; but what kills one
-    again may be the build.
+    again may be the build. At once, too, if a host had no room for the first time: another may.
     """
-    if died_once(mishap, build.attempt):
+    full_once = mishap.step == ROOM and build.owner not in build.no_room
+    if full_once or died_once(mishap, build.attempt):
         return 0.0
     return _wait_s(policy, now_s - build.requested_s)
 

@@ -19,10 +19,10 @@ from builder.policy import ImagePolicy
 from builder.upload import outcome as upload_outcome
 from builder.upload.events import CopyEnded
 from builder.upload.hand_carry import CarriedFile, check_made, copy_order, free_bytes
-from builder.upload.outcome import WholeImage
+from builder.upload.outcome import WholeImage, whole_image
 from builder.upload.writes import write_upload
 from remuda.cloud.api import BadOrderError, CloudError, Fence, TryLaterError
-from remuda.cloud.image_store import ImageStatus, Received, StoredImage, Visibility, hash_of
+from remuda.cloud.image_store import ImageStatus, Received, StoredImage, Visibility
 from remuda.cloud.transfer import transfer_s_max
 from remuda.model.build import Blame
 from remuda.model.codec import CorruptRecordError
@@ -135,14 +135,7 @@ class _Copying:
                 made = self._carry(image)
             case _:
                 raise BadOrderError(f"nobody can copy by {upload.method}")
-        return WholeImage(
-            cloud_image=made.id,
-            size_bytes=made.size_bytes,
-            sha256=source.sha256,
-            os_hash=hash_of(made),
-            carried_sha512=self.carried_sha512,
-            min_disk_gib=made.min_disk_gib,
-        )
+        return whole_image(made, sha256=source.sha256, carried_sha512=self.carried_sha512)
 
     def _source_image(self) -> StoredImage:
         """Return what is copied, once the cloud says that it is what the records say."""

@@ -1,11 +1,13 @@
 """What the result of a hand makes of an upload; see :mod:`builder.build.outcome`."""
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from builder.build.outcome import NOT_THE_IMAGE, died_once
 from builder.policy import BACKOFF_TIMES_MAX, ImagePolicy
+from remuda.cloud.image_store import StoredImage, hash_of
 from remuda.model.build import Blame, Mishap
 from remuda.model.ids import ReplicaId
 from remuda.model.upload import (
@@ -34,6 +36,27 @@ class WholeImage:
     os_hash: str | None = None
     carried_sha512: str | None = None
     min_disk_gib: int = 0
+
+
+def whole_image(
+    image: StoredImage, *, sha256: str | None = None, carried_sha512: str | None = None
+) -> WholeImage:
+    """Return what the record says of an image that is whole, whoever has made it and how.
+
+    Args:
+        image: As the cloud shows it last.
+        sha256: Of its file, if that is known; the cloud tells none.
+        carried_sha512: Of what was sent, if it was sent by us.
+    """
+    virtual = image.virtual_bytes or 0
+    return WholeImage(
+        cloud_image=image.id,
+        size_bytes=image.size_bytes,
+        sha256=sha256,
+        os_hash=hash_of(image),
+        carried_sha512=carried_sha512,
+        min_disk_gib=max(image.min_disk_gib, math.ceil(virtual / 1024**3)),
+    )
 
 
 def _times_as_long(spoiled: int) -> int:

@@ -8,11 +8,11 @@ the same room.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from launcher.image.first_use import looked_up, unmade
+from launcher.image.first_use import unmade
 from launcher.image.index import NoneServed
 from launcher.node.index import Usage
 from launcher.node.shortage import Shortage, beyond, over
-from launcher.policy import Key, Limits, plain
+from launcher.policy import Key, Limits, OnDemand, plain
 from launcher.provider.cloud import CloudView, Recipe
 from launcher.server.usage import pool_usage, total_usage
 from launcher.world import World
@@ -34,6 +34,7 @@ class Budget:
     coming: int = 0
     started: dict[Key, int] = field(default_factory=dict)
     _rooms: dict[Key, Shortage | None] = field(default_factory=dict)
+    _unmade: dict[Key, OnDemand | None] = field(default_factory=dict)
     _nevers: dict[tuple[str, tuple[str, ...]], Shortage | None] = field(default_factory=dict)
 
     @classmethod
@@ -59,7 +60,7 @@ class Budget:
 
     def full_after(self, key: Key, n: int) -> bool:
         """Whether no more could be started after *n* more of *key*, whose recipe is known."""
-        recipe = self.world.cloud.recipes[looked_up(self.world, self.now, key)]
+        recipe = self.world.cloud.recipes[self._looked_up(key)]
         self.take(key, recipe, n)
         full = self.shortage(key) is not None
         self.take_back(key, recipe, n)
@@ -103,9 +104,20 @@ class Budget:
             return Shortage(reason=f"the cloud is out of service: {cloud.trouble}")
         return self._order_shortage(key) or self._image_shortage(key)
 
+    def _made_on_use(self, key: Key) -> OnDemand | None:
+        """Return the image of which machines of *key* run the recipe, or None; see `unmade`."""
+        if key not in self._unmade:
+            # Nothing that a plan takes changes it.
+            self._unmade[key] = unmade(self.world, self.now, key)
+        return self._unmade[key]
+
+    def _looked_up(self, key: Key) -> Key:
+        """Return by which key what machines of *key* are made of now was looked up."""
+        return key if self._made_on_use(key) is None else plain(key)
+
     def _order_shortage(self, key: Key) -> Shortage | None:
         cloud, label = self.world.cloud, key[1]
-        key = looked_up(self.world, self.now, key)
+        key = self._looked_up(key)
         refused = cloud.refusals.get(key)
         if key in cloud.broken:
             return Shortage(reason=f"{label} cannot be made: {cloud.broken[key]}")
@@ -120,7 +132,7 @@ class Budget:
         image = self.world.policy.built.get(key)
         if image is None or labelled_image(key[1]) is not None:
             return None
-        found = unmade(self.world, self.now, key)
+        found = self._made_on_use(key)
         if found is not None:
             start = self.world.policy.plain[plain(key)].image.built
             if start is None or found.trouble is not None:
@@ -133,7 +145,7 @@ class Budget:
         """Return why a pool has no room for so many nodes of each label at once, or None."""
         need = Usage()
         for label, n in labels.items():
-            key = looked_up(self.world, self.now, (pool, label))
+            key = self._looked_up((pool, label))
             recipe = self.world.cloud.recipes.get(key)
             if recipe is not None:
                 need.add(_cost(recipe, n))
@@ -189,7 +201,7 @@ class Budget:
             return Shortage(reason=f"pool {pool} is closed", final=True)
         need = Usage()
         for label in labels:
-            key = looked_up(self.world, self.now, (pool, label))
+            key = self._looked_up((pool, label))
             recipe = self.world.cloud.recipes.get(key)
             # What is not known (yet) cannot be too much.
             need.add(Usage(instances=1) if recipe is None else _cost(recipe))

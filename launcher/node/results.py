@@ -37,6 +37,7 @@ from remuda.metrics.results import Result
 from remuda.metrics.sink import Metrics
 from remuda.model.fetched import During
 from remuda.model.ids import NodeId, RequestId
+from remuda.model.image import first_use_id
 from remuda.model.launch import Launch, Step
 from remuda.model.tally import Sample
 from remuda.runtime.log import Log
@@ -226,7 +227,7 @@ class NodeResults:
         if view.launch is None or counted.fetched is None:
             return
         launch = view.launch
-        image = _build(launch).rpartition("/")[0]
+        image = self._image(view, launch)
         during = During.SETUP if counted.sample is Sample.LAUNCH else During.JOB
         self.metrics.observe_fetched(
             self.world.policy.provider, launch.label, image, during, counted.fetched
@@ -236,7 +237,7 @@ class NodeResults:
         if view.launch is None or counted.report is None:
             return
         launch, report, shown = view.launch, counted.report, view.server.shown
-        image = _build(launch).rpartition("/")[0]
+        image = self._image(view, launch)
         self.metrics.count_report(self.world.policy.provider, launch.label, image, report)
         level = self.log.info if report.ok else self.log.warning
         level(
@@ -249,6 +250,13 @@ class NodeResults:
             image=_build(launch) or None,
             host=None if shown is None else shown.host_id,
         )
+
+    def _image(self, view: NodeView, launch: Launch) -> str:
+        """Return what metrics tell of what a machine booted: an image of ours, or nothing."""
+        if launch.first_use is None:
+            return _build(launch).rpartition("/")[0]
+        image = self.world.policy.built.get(view.key)  # None: under a configuration of before
+        return "" if image is None else first_use_id(image)
 
     def _condemned(self, action: Condemn, event: Written[Action], now: Now) -> None:
         view = self.written(action.node, event, now)

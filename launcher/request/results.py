@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from launcher.actions import Action
 from launcher.claim.view import learn_contender
+from launcher.image.using import remember_served
 from launcher.request.actions import Allocate, Decline, Normalise, Release, WriteVerdict
 from launcher.request.verdicts import gist
 from launcher.request.view import RequestView
@@ -141,12 +142,14 @@ class RequestResults:
         self.world.agenda.labels.update(view.request.labels)
 
     def _tell_fulfilled(self, action: Allocate, event: Written[Action], now: Now) -> None:
-        """Tell when a request was fulfilled; it may have ended since."""
+        """Tell when a request was fulfilled, and of what; it may have ended since."""
         view = self.world.allocating.pop(action.request, None)
         if view is None or isinstance(event.result, StoreError):
             return
         provider, ago_s = self.world.policy.provider, max(0.0, now.mono_s - event.answered_s)
         at = Now(wall_s=now.wall_s - ago_s, mono_s=now.mono_s - ago_s)
+        nodes = (self.world.nodes.views.get(node_id) for node_id in action.nodes)
+        remember_served(self.world, [one.key for one in nodes if one is not None], at)
         waited_s = at.mono_s - view.seen_s
         self.metrics.observe_handout(provider, waited_s)
         submitted_s = view.request.created_s

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from launcher.image.using import remember_served
 from launcher.request import writes as request_writes
 from launcher.request.actions import Allocate, Decline, Normalise, Release, WriteVerdict
 from launcher.request.taken import TAKEN_PERIOD_S
@@ -34,7 +33,6 @@ class RequestStarts:
         view = self.world.queue.views[action.request]
         chosen = [self.world.nodes.views[node_id] for node_id in action.nodes]
         ops = request_writes.allocate(self.world, view, chosen, now_s=now.wall_s)
-        remember_served(self.world, chosen, now)
         self.writer.send(action, ops)
         self.world.allocating[view.id] = view  # what could not be sent brings no answer
 

@@ -29,8 +29,8 @@ from remuda.model.imageask import read_login_key
 SCHEMA: Final = 1
 #: Hashes of what must not be in a clone: ids, keys, seed, leases. A dozen is many.
 _IDENTITIES_MAX: Final = 64
-#: Builders; those that could not sign most lately are kept.
-CANNOT_SIGN_MAX: Final = 32
+#: Builders; those that could not sign, or had no room, most lately are kept.
+UNABLE_MAX: Final = 32
 
 
 class BuildState(StrEnum):
@@ -160,7 +160,8 @@ class Build:
         fingerprint: Hash of the recipe with its files.
         group: The providers that it is made for, in the order in which they may make it.
         provider, place: Where it is made; known from *building* on.
-        owner: The builder that makes it; cannot_sign: those that have no key for what it states.
+        owner: The builder that makes it; cannot_sign: those that have no key for what it states;
+            no_room: those whose hosts had no room for its command, the last of them last.
         attempt: How often it was begun and lost by us; lost by a cloud does not count.
         asked_by_s: Until then a call of a dead owner may still reach the cloud.
         retry_s: Not to be begun before.
@@ -193,6 +194,7 @@ class Build:
     place: str | None = None
     owner: ReplicaId | None = None
     cannot_sign: tuple[ReplicaId, ...] = ()
+    no_room: tuple[ReplicaId, ...] = ()
     attempt: int = 0
     asked_by_s: float = 0.0
     retry_s: float = 0.0
@@ -263,7 +265,7 @@ _PLAIN: Final = (
     *("state", "why", "requested_s", "since_s", "fingerprint", "provider", "place", "owner"),
     *("attempt", "asked_by_s", "retry_s", "request", "node", "cloud_name", "snapshot"),
     *("inventory", "started_s", "ended_s", "login_key", "quieted_s", "group", "cannot_sign"),
-    *("since_full", "same_as", "renewed_s", "statement"),
+    *("since_full", "same_as", "renewed_s", "statement", "no_room"),
 )
 #: Providers of an image.
 GROUP_MAX: Final = 100
@@ -344,7 +346,8 @@ def decode_build(build_id: BuildId, raw: bytes) -> Build:
         provider=fields.maybe_text("provider"),
         place=maybe_place(fields, "place"),
         owner=ReplicaId(owner) if owner else None,
-        cannot_sign=tuple(map(ReplicaId, fields.texts("cannot_sign", CANNOT_SIGN_MAX))),
+        cannot_sign=tuple(map(ReplicaId, fields.texts("cannot_sign", UNABLE_MAX))),
+        no_room=tuple(map(ReplicaId, fields.texts("no_room", UNABLE_MAX))),
         attempt=fields.count("attempt", 0),
         asked_by_s=fields.number("asked_by_s", 0.0),
         retry_s=fields.number("retry_s", 0.0),

@@ -36,12 +36,12 @@ def tallies_sheet(seen: Catalogue, image: str, plain: Mapping[str, BuildTally]) 
         for number, label, one in _counts(stored.value):
             labels.setdefault(label, number)
             named = _named(seen, image, provider, number)
-            rows.append((provider, str(number), named or "-", label, *_cells(one, label)))
+            rows.append((provider, str(number), named or "-", label, *_cells(one, label, number)))
             data.append(_json(provider, number, named, label, one))
         without = plain.get(provider, BuildTally())
         for label in sorted(labels):
             if label in without.fetched_setups or label in without.fetched_jobs:
-                rows.append((provider, "-", _WITHOUT, label, *_cells(without, label)))
+                rows.append((provider, "-", _WITHOUT, label, *_cells(without, label, None)))
                 data.append(_json(provider, None, _WITHOUT, label, without))
             built = stored.value.of(labels[label])
             notes += _saved(f"{label} in {provider}", labels[label], built, without, label)
@@ -55,9 +55,15 @@ def _counts(tally: Tally) -> Iterator[tuple[int, str, BuildTally]]:
             yield number, label, one
 
 
-def _cells(one: BuildTally, label: str) -> tuple[str, ...]:
+def _failed(number: int | None, launches: Counts) -> int | None:
+    """Return how many launches failed; None: without an image those that fail are not counted."""
+    return None if number is None else launches.failed
+
+
+def _cells(one: BuildTally, label: str, number: int | None) -> tuple[str, ...]:
     launches, jobs = (some.get(label, Counts()) for some in (one.launches, one.jobs))
-    counts = (launches.total, launches.failed, jobs.total, jobs.failed)
+    failed = _failed(number, launches)
+    counts = (launches.total, "-" if failed is None else failed, jobs.total, jobs.failed)
     return (*map(str, counts), *(_mean(one, during, label) for during in During))
 
 
@@ -75,7 +81,7 @@ def _json(
         "build": number,
         "is": named,
         "label": label,
-        "launches": {"ok": launches.ok, "failed": launches.failed},
+        "launches": {"ok": launches.ok, "failed": _failed(number, launches)},
         "jobs": {"ok": jobs.ok, "failed": jobs.failed},
         "fetched": {str(during): fetches_json(one, during, label) for during in During},
     }

@@ -10,7 +10,7 @@ from builder.build.actions import KeepSnapshot, LoseBuild, Make, Supersede, Take
 from builder.decide import decide
 from builder.place.view import ImageListing, ListedImage
 from remuda.model.build import (
-    CANNOT_SIGN_MAX,
+    UNABLE_MAX,
     Base,
     Blame,
     Build,
@@ -113,11 +113,53 @@ def test_who_begins_a_build_without_its_key_leaves_it_to_others() -> None:
 def test_the_builders_that_cannot_sign_are_bounded() -> None:
     """Each restart is another one; the last of them are known."""
     one = ASKED
-    for number in range(CANNOT_SIGN_MAX + 8):
+    for number in range(UNABLE_MAX + 8):
         one = build_outcome.handed_over(one, ReplicaId(f"b{number}"), "no key file")
         one = build_outcome.handed_over(one, ReplicaId(f"b{number}"), "no key file")
-    assert len(one.cannot_sign) == CANNOT_SIGN_MAX
+    assert len(one.cannot_sign) == UNABLE_MAX
     assert (one.cannot_sign[0], one.cannot_sign[-1]) == ("b8", "b39")
+
+
+FULL = Mishap(step=build_outcome.ROOM, blame=Blame.CLOUD, message="0 MiB left")
+
+
+def full(one: Build, name: str) -> Build:
+    """Return a build that a builder has begun whose host has no room for it."""
+    begun = replace(one, state=BuildState.BUILDING, owner=ReplicaId(name))
+    return build_outcome.unmade(begun, FULL, POLICY, now_s=NOW_S)
+
+
+def test_a_host_without_room_leaves_a_build_to_one_that_may_have_some() -> None:
+    """At once, and as often as it has to go round: it is no attempt, and nobody's verdict."""
+    other = ReplicaId("other")
+    living: dict[str, Any] = {"builders": frozenset({ME, other}), "bases": BASES}
+
+    once = full(build(1, BuildState.REQUESTED), str(ME))
+    assert (once.state, once.owner, once.attempt) == (BuildState.REQUESTED, None, 0)
+    assert (once.no_room, once.retry_s) == ((ME,), NOW_S)
+    plan = decide(world([once], **living))
+    assert not some(plan, TakeBuild)
+    assert "another builder" in plan.waits[str(once.id)]
+    assert some(decide(world([once], me=other, **living)), TakeBuild)
+
+    # None has any: they are asked in turn, later; alone, this one is asked again.
+    twice = replace(full(once, str(other)), retry_s=NOW_S)
+    assert twice.no_room == (ME, other)
+    assert some(decide(world([twice], **living)), TakeBuild)
+    assert not some(decide(world([twice], me=other, **living)), TakeBuild)
+    thrice = full(twice, str(ME))
+    assert thrice.no_room == (other, ME)
+    assert thrice.retry_s > NOW_S
+    again = replace(thrice, retry_s=NOW_S)
+    assert some(decide(world([again], me=other, **living)), TakeBuild)
+    assert some(decide(world([again], bases=BASES)), TakeBuild)
+
+
+def test_a_whole_image_is_kept_by_one_whose_host_is_full() -> None:
+    """For that it needs no room there."""
+    one = replace(ASKED, owner=None, no_room=(ME,))
+    assert some(decide(world([one], listings=WHOLE)), KeepSnapshot)
+    assert build_outcome.kept(one, "i", now_s=NOW_S).no_room == ()
 
 
 @pytest.mark.parametrize("why", UNWANTED)

@@ -13,6 +13,7 @@ import pytest
 from builder.build.commanding import CommandOrder
 from builder.build.hand_command import HostCommands, end_left_commands
 from builder.build.hand_leftovers import mounts_below
+from builder.build.outcome import ROOM
 from builder.hands.blame import MishapError
 from builder.hands.own_folder import own_folder
 from remuda.model.build import Blame
@@ -265,7 +266,8 @@ def test_a_host_without_room_runs_none(here: Here, tmp_path: Path) -> None:
         none.run(CommandOrder(text=f"touch {mark}"), waiting, here.hear),
     ):
         pass
-    assert caught.value.mishap.blame is Blame.CLOUD
+    mishap = caught.value.mishap
+    assert (mishap.step, mishap.blame) == (ROOM, Blame.CLOUD)
     assert not mark.exists()
 
     left = iter([1 << 50, 0])

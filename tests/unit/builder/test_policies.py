@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from builder.recipe.compile import ConfiguredImages, compile_images
-from builder.recipe.hand_read import TreeCache
 from remuda.config import trees
 from remuda.config.model import Config
 from remuda.config.sources import UnreadableError
+from remuda.config.treecache import TreeCache
 from remuda.config.trees import TreeEntry
 from tests.unit.builder.bench import config
 

@@ -31,6 +31,7 @@ from remuda.model.ids import NodeId
 from remuda.model.image import BuildId
 from remuda.store import paths
 from tests.fakes.image_store import FakeImages
+from tests.support.badimages import DOCS
 from tests.unit.builder.handbench import BUILD, PROVIDER
 from tests.unit.cli.madeimage import COPIER, Made
 
@@ -112,12 +113,17 @@ def _record(site: Made) -> bytes:
     return stored.value
 
 
-@pytest.mark.parametrize("key", ["parent", "origin", "captured"])
+@pytest.mark.parametrize("key", ["parent", "origin", "captured", "file"])
 @pytest.mark.parametrize("signed", [True, False])
 def test_what_is_added_to_the_record_is_found(tmp_path: Path, *, key: str, signed: bool) -> None:
     """It was stated that there was none; of an older builder's statement nobody can tell."""
     site = Made(tmp_path).made(signed=signed)
-    more = {"parent": "debian/6", "origin": "core/3", "captured": captured_doc(MACHINE)}
+    more = {
+        "parent": "debian/6",
+        "origin": "core/3",
+        "captured": captured_doc(MACHINE),
+        "file": DOCS["build"]["file"],
+    }
     site.change(paths.build(BUILD), lambda raw: _with(raw, **{key: more[key]}))
 
     assert "record" in site.wrong()

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builder.build.hand_snapshot import whole_image
 from builder.upload import outcome as upload_outcome
 from remuda.cloud.api import TryLaterError, UnknownOutcomeError
 from remuda.cloud.image_store import StoredImage, hash_of
@@ -63,7 +62,7 @@ def lying_docs(draw: st.DrawFn) -> dict[str, Any]:
 def recorded(image: StoredImage) -> None:
     """Write of an image what builders write of it, and read that again."""
     upload = Upload(id=UPLOAD, state=UploadState.MAKING, since_s=1.0)
-    stored = upload_outcome.copied(upload, whole_image(image), now_s=2.0)
+    stored = upload_outcome.copied(upload, upload_outcome.whole_image(image), now_s=2.0)
     assert decode_upload(UPLOAD, encode_upload(stored)) == stored
     base = Base(id=image.id, name=image.name, hash=hash_of(image))
     build = Build(
@@ -110,7 +109,7 @@ def test_a_hash_that_is_none_is_not_recorded(algo: str | None, value: str | None
     image = replace(read_stored(DOC), hash_algo=algo, hash_value=value)
 
     assert hash_of(image) is None
-    assert whole_image(image).os_hash is None
+    assert upload_outcome.whole_image(image).os_hash is None
     recorded(image)
 
 

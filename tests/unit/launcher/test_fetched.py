@@ -23,6 +23,7 @@ from remuda.model.tally import PLAIN, PLAIN_BUILD, Counts, Sample, decode_tally
 from remuda.ssh.api import Proof
 from remuda.store import paths
 from remuda.store.api import Create, Dirty, Gone, Put, Set, Stored
+from tests.unit.launcher.firstuse import first, plainly
 from tests.unit.launcher.works import Quiet
 from tests.unit.launcher.worlds import NOW, add_node, of_kind, think, world
 
@@ -196,6 +197,19 @@ def test_it_is_told_once_it_is_written() -> None:
         ("here", "small", "", During.SETUP, 5),
         ("here", "small", "noble", During.JOB, 7),
     ]
+
+
+def test_a_machine_that_ran_a_recipe_is_told_apart_in_metrics() -> None:
+    """As its user is told."""
+    made, told = first(), Observed()
+    view = plainly(made, 1)
+    results = NodeResults(world=made, host_keys={}, log=Quiet(), metrics=told)
+    report = JobReport(ok=True, at_s=1.0, fetched_bytes=7)
+    job = Sampled(node=view.id, sample=Sample.JOB, ok=True, report=report, fetched=7)
+    done = Count(image=None, samples=(job,))
+    results.answers()[Count](done, Written(action=done, result=()), NOW)
+    assert told.told == [("here", "small", "noble/first-use", During.JOB, 7)]
+    assert told.reports == ["noble/first-use"]
 
 
 @pytest.mark.parametrize("below", [None, "jammy/1"])

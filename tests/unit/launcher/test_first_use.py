@@ -8,6 +8,7 @@ import pytest
 from launcher.claim.actions import Claim
 from launcher.image import first_use
 from launcher.image.binding import Bound, bind, choose, for_anybody
+from launcher.image.index import Images, NoneServed
 from launcher.node.actions import Grow
 from launcher.node.birth import born
 from launcher.node.budget import Budget
@@ -238,6 +239,25 @@ def test_room_is_judged_by_what_is_booted_now() -> None:
     current(made)
     assert Budget.of(made, NOW).shortage(KEY) is None
     assert Budget.of(made, NOW).full_after(KEY, 1) is False
+
+
+def test_what_a_label_is_made_of_is_asked_once_in_one_judgement(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A long queue asks for the room of the same few labels."""
+    made, asked = first(), []
+    served = Images.served
+
+    def counted(images: Images, image: str, now_s: float) -> UploadId | NoneServed:
+        asked.append(image)
+        return served(images, image, now_s)
+
+    monkeypatch.setattr(Images, "served", counted)
+    budget = Budget.of(made, NOW)
+    assert budget.shortage(KEY) is None
+    assert budget.full_after(KEY, 1) is False
+    assert budget.never(KEY[0], (KEY[1],)) is None
+    assert asked == ["noble"]
 
 
 def test_a_refused_order_is_looked_up_by_what_it_was_of() -> None:

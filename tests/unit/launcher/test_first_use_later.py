@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from launcher.actions import Alarm, Plan
 from launcher.image import actions, first_use, using
 from launcher.image import writes as image_writes
 from launcher.image.actions import NoteUse
@@ -17,9 +18,11 @@ from launcher.node.steps import ready_node
 from launcher.policy import compile_policy
 from launcher.request.actions import Allocate
 from launcher.server.specs import ServerSpecs
-from launcher.world import World
+from launcher.world import Agenda, World
 from remuda.config.model import Config
+from remuda.frame.work import Written
 from remuda.model.build import BuildState
+from remuda.model.ids import RequestId
 from remuda.model.lastuse import LastUse, decode_last_use, encode_last_use
 from remuda.model.launch import Step
 from remuda.model.status import Ruling
@@ -27,7 +30,7 @@ from remuda.model.upload import UploadState
 from remuda.ssh.api import Proof, ProofStep, StepTaken
 from remuda.steps.room import CLOUD_INIT_S_MAX
 from remuda.store import paths
-from remuda.store.api import Create, Set
+from remuda.store.api import Create, Set, StaleWriteError
 from tests.fakes.cloud import DEBIAN
 from tests.unit.launcher.firstuse import (
     KEY,
@@ -207,7 +210,7 @@ def test_a_use_is_written_when_a_request_is_claimed_and_seldom() -> None:
 
 
 def test_a_request_that_is_served_at_once_is_a_use() -> None:
-    """It is never claimed; what was handed out is started before the rest is thought of."""
+    """It is never claimed; what is handed out is started before the rest is thought of."""
     made = first(labels={"small": {"min-ready": 1, "recheck": None}})
     current(made)
     add_node(made, 1, launch={"image_build": "noble/1", "image_place": PLACE})
@@ -217,11 +220,57 @@ def test_a_request_that_is_served_at_once_is_a_use() -> None:
     brain = works.brain(works.starter, clock)
 
     handed_out = brain.turn(wait_s_max=0.0)
-    assert [one.request for one in of_kind(handed_out, Allocate)] == [view.id]
+    (allocate,) = of_kind(handed_out, Allocate)
+    assert allocate.request == view.id
     assert of_kind(handed_out, NoteUse) == []
+    made.queue.forget(view.id)  # its user was quick; the mirror tells before the answer
+    works.hear(Written(action=allocate, result=(), answered_s=NOW.mono_s), NOW)
     clock.advance(brain.loop.wait_s())
     (note,) = of_kind(brain.turn(wait_s_max=0.0), NoteUse)
     assert note == NoteUse(image="noble", at_s=NOW.wall_s)
+
+
+def test_what_was_not_handed_out_after_all_is_no_use() -> None:
+    """Somebody else was quicker, say: who gets it writes that."""
+    made = first()
+    current(made)
+    node = add_node(made, 1, launch={"image_build": "noble/1", "image_place": PLACE})
+    works, view = Works(made), add_request(made, 1)
+    (allocate,) = of_kind(think(made), Allocate)
+    assert allocate.nodes == (node.id,)
+    works.starter.start(allocate, NOW)
+    lost = StaleWriteError(paths.node(node.id), "somebody else wrote")
+    works.hear(Written(action=allocate, result=lost), NOW)
+    assert not made.allocating
+    assert made.images.unnoted == {}
+    assert view.waiting
+
+
+def test_a_turn_that_concerns_no_claim_looks_at_none() -> None:
+    """Each has itself looked at again when its use is to be written anew."""
+    made = first()
+    view = add_request(made, 1)
+    add_claim(made, view)
+    idle = _noting(made)
+    assert (idle.actions, idle.alarms) == ([], [])
+
+    plan = _noting(made, view.id)
+    assert [one.image for one in of_kind(plan, NoteUse)] == ["noble"]
+    again_s = NOW.mono_s + using.NOTE_AGAIN_S  # should the write fail
+    assert plan.alarms == [Alarm(kind="request", name=view.id, due_s=again_s)]
+
+    use(made, 100.0)
+    plan = _noting(made, view.id)
+    assert plan.actions == []
+    again_s = NOW.mono_s + using.USE_PERIOD_S - 100.0
+    assert plan.alarms == [Alarm(kind="request", name=view.id, due_s=again_s)]
+
+
+def _noting(made: World, *requests: RequestId) -> Plan:
+    """Return what is to be noted when these requests are on the agenda."""
+    plan = Plan()
+    using.note_uses(made, Agenda(everything=False, requests=set(requests)), NOW, plan)
+    return plan
 
 
 def test_a_short_time_to_live_does_not_end_between_two_writes() -> None:

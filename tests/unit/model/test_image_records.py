@@ -61,6 +61,7 @@ def test_a_build_survives_the_round_trip(
         place=HERE,
         owner=ReplicaId("me"),
         cannot_sign=(ReplicaId("other"),),
+        no_room=(ReplicaId("third"),),
         attempt=2,
         asked_by_s=when_s,
         retry_s=when_s,

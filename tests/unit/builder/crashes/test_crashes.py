@@ -77,15 +77,15 @@ def _current(here: Installation, number: int) -> bool:
     return not here.tasks.some and all(one.value.current == number for one in pointers)
 
 
-def end(here: Installation, life: Life, numbers: dict[str, int]) -> None:
+def end(here: Installation, life: Life, numbers: dict[str, int], rest_s: float = REST_S) -> None:
     """Let everything come to rest, by another builder if the first one dies."""
-    rested = here.run(lambda: life.hit or not here.unrest(numbers), REST_S)
+    rested = here.run(lambda: life.hit or not here.unrest(numbers), rest_s)
     if life.hit:
         if life.dead:
             here.start("b2")
         still_s = here.clock.monotonic_s() + STILL_S
         rested = here.run(
-            lambda: here.clock.monotonic_s() > still_s and not here.unrest(numbers), REST_S
+            lambda: here.clock.monotonic_s() > still_s and not here.unrest(numbers), rest_s
         )
     here.close()
     assert rested, here.unrest(numbers)
@@ -98,15 +98,23 @@ def moments(done: list[str], when: When) -> Iterator[int]:
             yield at
 
 
-def survive(folder: Path, begin: Begin, numbers: dict[str, int], when: When, every: int) -> None:
+def survive(
+    folder: Path,
+    begin: Begin,
+    numbers: dict[str, int],
+    when: When,
+    every: int,
+    *,
+    rest_s: float = REST_S,
+) -> None:
     """Run a scenario once for each *every*-th moment, and let the builder be hit there."""
     here, life = begin(_new(folder), None)
-    end(here, life, numbers)
+    end(here, life, numbers, rest_s)
     done = life.done
     assert len(done) > 15, "else it proves little"
     for at in list(moments(done, when))[::every]:
         try:
-            end(*begin(_new(folder), Blow(at, when)), numbers)
+            end(*begin(_new(folder), Blow(at, when)), numbers, rest_s)
         except AssertionError as exc:
             raise AssertionError(f"hit at {at}, {when} {done[at]}: {exc}") from exc
 

@@ -1,0 +1,48 @@
+"""How a launcher reads the files that recipes copy, at its start and at reloads."""
+
+from pathlib import Path
+
+import pytest
+
+from launcher.policy_reader import PolicyReader
+from remuda.config import trees
+from remuda.config.model import Config
+from remuda.config.trees import TreeEntry
+from tests.unit.launcher.firstuse import with_steps
+
+
+def copying(*tops: Path) -> Config:
+    """Return a configuration whose image of first use copies these."""
+    return Config.model_validate(
+        with_steps([{"copy": {"from": str(top), "to": "/x"}, "timeout": 5} for top in tops])
+    )
+
+
+def test_a_reload_hashes_only_what_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The brain waits meanwhile; what is not copied any more is forgotten."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_text("1")
+    two.write_text("2")
+    hashed: list[Path] = []
+    real = trees.read
+
+    def read(top: Path) -> tuple[TreeEntry, ...]:
+        hashed.append(top)
+        return real(top)
+
+    monkeypatch.setattr(trees, "read", read)
+    reader = PolicyReader("here")
+    first = reader.read(copying(one, two)).on_demand["noble"].fingerprint
+    again = reader.read(copying(one, two)).on_demand["noble"].fingerprint
+    assert first == again is not None
+    assert hashed == [one, two]
+
+    two.write_text("changed")
+    assert reader.read(copying(one, two)).on_demand["noble"].fingerprint != first
+    assert hashed == [one, two, two]
+
+    reader.read(copying(two))
+    reader.read(copying(one, two))
+    assert hashed == [one, two, two, one]
