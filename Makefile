@@ -139,7 +139,7 @@ test-openstack: install ## Contract of clouds, whole installations on a real Ope
 	@status=0; up=0; \
 	if $(LAB) check; then $(LAB) start && up=1 || status=$$?; fi; \
 	if [ $$status = 0 ]; then \
-	    REMUDA_OPENSTACK=1 $(PYTEST) --timeout=300 --session-timeout=$(if $(LONG),3600,1800) \
+	    REMUDA_OPENSTACK=1 $(PYTEST) --timeout=300 --session-timeout=$(if $(LONG),4500,2700) \
 	        -m 'openstack$(if $(LONG),, and not slow)' \
 	        tests/contract/cloud tests/openstack || status=$$?; \
 	fi; \

@@ -67,11 +67,6 @@ first_rule_after_ours() {
 }
 
 cut() {
-    # Where a packet's sender could not be answered it would be dropped, and with it the question
-    # of our router which hardware address is ours (rp_filter in ip-sysctl).
-    for file in /proc/sys/net/ipv4/conf/*/rp_filter; do
-        echo 0 >"$file"
-    done 2>/dev/null
     for family in $(families); do
         is_cut "$family" && continue
         if [ "$family" = "$(family_of "$peer")" ]; then
@@ -83,6 +78,13 @@ cut() {
         why=$(ip "-$family" rule add pref "$REST" unreachable 2>&1) ||
             fail "its network cannot be taken away, as 'ip -$family rule' refuses: $why"
     done
+    # Where a packet's sender could not be answered it would be dropped, and with it the question
+    # of our router which hardware address is ours (rp_filter in ip-sysctl).
+    # Not before: a machine whose kernel refuses rules, for it shares the network of its host, may
+    # well be let write there.
+    for file in /proc/sys/net/ipv4/conf/*/rp_filter; do
+        echo 0 >"$file"
+    done 2>/dev/null
 }
 
 targets() {

@@ -157,6 +157,23 @@ def test_where_the_kernel_refuses_it_fails_with_its_words() -> None:
     assert lines[1] == "203.0.113.7 yes"
 
 
+def test_where_the_kernel_refuses_nothing_is_changed() -> None:
+    """A machine may share its host's network, and yet be let write what is set there."""
+    filters = "cat /proc/sys/net/ipv4/conf/eth0/rp_filter"
+    code, lines = run(
+        f"echo 1 >/proc/sys/net/ipv4/conf/eth0/rp_filter; ip rule | wc -l;"
+        " setpriv --bounding-set=-net_admin --inh-caps=-net_admin env REMUDA_PHASE=cut"
+        f" /bin/sh $SCRIPT >/dev/null; c=$?; {filters}; ip rule | wc -l; exit $c",
+        **CAME,
+    )
+    assert (code, lines) == (1, ["3", "1", "3"])
+
+    code, lines = run(
+        f"echo 1 >/proc/sys/net/ipv4/conf/eth0/rp_filter; {CUT} >/dev/null; {filters}", **CAME
+    )
+    assert (code, lines) == (0, ["0"])
+
+
 def test_nobody_but_root_can_do_it() -> None:
     """The sentence says so."""
     code, lines = run(f"setpriv --reuid 65534 --clear-groups env {CUT}", **CAME)
