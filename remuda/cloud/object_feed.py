@@ -2,17 +2,20 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from http.client import HTTPException
+from typing import Final
 
-from remuda.cloud.api import DamagedError, Fence, TryLaterError
+from remuda.cloud.api import CloudError, DamagedError, Fence, TryLaterError
 from remuda.cloud.objects import TooLargeError
 from remuda.cloud.wire import PIECE_BYTES
 
 
-class SourceError(Exception):
-    """The bytes to send could not be had; what happened is its cause.
+#: What HTTP libraries, or we, would take for an error of the connection or of the store.
+_TAKEN_FOR_OTHERS: Final = (OSError, HTTPException, CloudError)
 
-    HTTP libraries take an OSError of what they send for one of the connection.
-    """
+
+class SourceError(Exception):
+    """The bytes to send could not be had; what happened is its cause."""
 
 
 class Feed:
@@ -52,7 +55,7 @@ class Feed:
         """
         try:
             return not self._look()
-        except Exception as exc:
+        except _TAKEN_FOR_OTHERS as exc:
             raise SourceError from exc
 
     def next(self, most: int) -> bytes:
@@ -64,7 +67,7 @@ class Feed:
         try:
             self._check()
             self._look()
-        except Exception as exc:  # whatever the source raises is to reach whoever gave it to us
+        except _TAKEN_FOR_OTHERS as exc:
             raise SourceError from exc
         piece = bytes(self._rest[: min(most, PIECE_BYTES)])
         self._rest = self._rest[len(piece) :]

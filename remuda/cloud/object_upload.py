@@ -108,8 +108,9 @@ class Upload:
             if not body.done or docs.etag_of(answer.headers) != body.md5:
                 self._remove(exc)
                 raise TryLaterError(f"{exc}; what had come was deleted") from exc
-        except (DamagedError, SourceError) as exc:
-            if self._found(exc) is not None:
+        except Exception as exc:  # of the source, too, whatever it is
+            refused = isinstance(exc, CloudError) and not isinstance(exc, DamagedError)
+            if not refused and self._found(exc) is not None:
                 self._remove(exc)
             raise
         modified_s = docs.modified_s(answer.headers) or self._clock.now_s()
@@ -148,7 +149,7 @@ class Upload:
             while not feed.ended():
                 segments.append(self._segment(feed, len(segments), fence))
             return self._manifest(segments, fence)
-        except (CloudError, SourceError) as exc:
+        except Exception as exc:  # of the source, too, whatever it is
             if isinstance(exc, UnknownOutcomeError) and self._found(exc) is not None:
                 self._remove(exc)  # a manifest without its segments is no object
             self._drop_segments(exc)
