@@ -9,7 +9,6 @@ from remuda.cloud.api import CloudError, DamagedError, Fence, TryLaterError
 from remuda.cloud.objects import TooLargeError
 from remuda.cloud.wire import PIECE_BYTES
 
-
 #: What HTTP libraries, or we, would take for an error of the connection or of the store.
 _TAKEN_FOR_OTHERS: Final = (OSError, HTTPException, CloudError)
 
