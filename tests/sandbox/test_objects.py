@@ -1,4 +1,4 @@
-"""The sandbox's Swift as openstacksdk and plain HTTP use it, beyond the contract of object stores."""
+"""The sandbox's Swift as openstacksdk and plain HTTP use it, beyond the contract of clouds."""
 
 import hashlib
 import hmac
