@@ -35,6 +35,8 @@ _SERVICE: Final = "object-store"
 _MANIFEST: Final = {"multipart-manifest": "put"}
 _DATA: Final = {"Content-Type": "application/octet-stream"}
 _NOT_FOUND: Final = 404
+#: Segments are stored before their object is, and must not end before it does.
+_LONGER_S: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +171,7 @@ class Upload:
         path: UrlPath = (self._container, quoted(f"{SEGMENTS}{self._ticket}/{number:05d}"))
         self._begun.append(path)
         keep_s = self._order.keep_s
-        headers = {} if keep_s is None else {"X-Delete-After": str(keep_s)}
+        headers = {} if keep_s is None else {"X-Delete-After": str(keep_s + _LONGER_S)}
         answer = self._put(path, fence, data=body, headers={**_DATA, **headers})
         _compare(self._order.name, body, answer)
         return _Segment(path=path, size=body.size, md5=body.md5)

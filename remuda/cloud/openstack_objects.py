@@ -253,7 +253,9 @@ class OpenStackObjects:
         headers = self._head_container(container).headers
         if not headers.get(docs.URL_KEY):
             self._ours(container)
-            self._change("POST", (container,), {docs.URL_KEY: secrets.token_hex(32)}, unfenced)
+            made = secrets.token_hex(32)
+            self._signer.note(container, made)
+            self._change("POST", (container,), {docs.URL_KEY: made}, unfenced)
             # Of two who do this at once the last one wins: what it has now is read anew.
             headers = self._head_container(container).headers
         key = headers.get(docs.URL_KEY, "")
