@@ -15,6 +15,10 @@ class TreeError(Exception):
     """The tree breaks off here; what came before is whole. One sentence for people."""
 
 
+class UnreadableError(Exception):
+    """One file cannot be read; the tree goes on."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeFile:
     """A file.
@@ -22,7 +26,7 @@ class TreeFile:
     Attributes:
         name: Below the root of the tree, with slashes; not yet believed (see ``names.py``).
         pieces: Its content; read before the next entry is asked for, or not at all. May raise
-            TreeError.
+            TreeError or UnreadableError.
         modified_s: Seconds since the epoch, or None.
     """
 
@@ -84,14 +88,17 @@ def _entry(path: Path, name: str) -> TreeEntry:
             return TreeLink(name=name, target=target)
         if not stat.S_ISREG(about.st_mode):
             return LeftOut(name=name, why="it is no file")
-        # O_NOFOLLOW: what became a link since then is not read.
-        number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         return LeftOut(name=name, why=error.strerror or str(error))
-    return TreeFile(name=name, pieces=_pieces(number), modified_s=about.st_mtime)
+    return TreeFile(name=name, pieces=_pieces(path), modified_s=about.st_mtime)
 
 
-def _pieces(number: int) -> Iterator[bytes]:
-    with open(number, "rb") as file:  # noqa: PTH123 - a descriptor
-        while piece := file.read(PIECE_BYTES):
-            yield piece
+def _pieces(path: Path) -> Iterator[bytes]:
+    try:
+        # O_NOFOLLOW: what became a link since then is not read.
+        number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(number, "rb") as file:
+            while piece := file.read(PIECE_BYTES):
+                yield piece
+    except OSError as error:
+        raise UnreadableError(error.strerror or str(error)) from error
