@@ -116,7 +116,7 @@ def _summary(contents: Contents) -> str:
     if contents.failed_count:
         words.append(f"{contents.failed_count} could not be stored.")
     if contents.cut:
-        words.append(f"It ends early: {contents.cut}.")
+        words.append(f"It is not complete: {contents.cut}.")
     return f'<p class="w">{escape(" ".join(words))} <a href="./{MANIFEST}">{MANIFEST}</a></p>\n'
 
 

@@ -49,10 +49,15 @@ class TreeLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
-    """Something that is in the tree and does not come into an archive."""
+    """Something that is in the tree and does not come into an archive.
+
+    Attributes:
+        wanted: Somebody asked for just that: the archive is not complete without it.
+    """
 
     name: str
     why: str
+    wanted: bool = False
 
 
 TreeEntry = TreeFile | TreeLink | LeftOut
@@ -97,7 +102,7 @@ def _pieces(path: Path) -> Iterator[bytes]:
     try:
         # O_NOFOLLOW: what became a link since then is not read.
         number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with open(number, "rb") as file:
+        with open(number, "rb") as file:  # noqa: PTH123 - a descriptor
             while piece := file.read(PIECE_BYTES):
                 yield piece
     except OSError as error:

@@ -210,6 +210,8 @@ class Archive:
                     contents.link(folder, entry.name, entry.target)
                 else:
                     contents.leave_out(folder, entry.name, entry.why)
+                    if entry.wanted:
+                        contents.end(f"{entry.name}: {entry.why}")
         except BadNameError as error:
             with self._books:
                 contents.leave_out(folder, entry.name, str(error))
