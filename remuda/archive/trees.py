@@ -1,6 +1,7 @@
 """A tree of files on its way into an archive: read once, in order, never whole in memory."""
 
 import os
+import posixpath
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -89,8 +90,8 @@ def _entry(path: Path, name: str) -> TreeEntry:
     try:
         about = path.lstat()
         if stat.S_ISLNK(about.st_mode):
-            target = os.path.normpath(f"{os.path.dirname(name)}/{os.readlink(path)}")  # noqa: PTH115, PTH120 - texts
-            return TreeLink(name=name, target=target)
+            target = posixpath.join(posixpath.dirname(name), os.readlink(path))  # noqa: PTH115 - a text
+            return TreeLink(name=name, target=posixpath.normpath(target))
         if not stat.S_ISREG(about.st_mode):
             return LeftOut(name=name, why="it is no file")
     except OSError as error:
