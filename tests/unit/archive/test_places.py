@@ -30,7 +30,7 @@ def test_places(text: str, place: ArchivePlace) -> None:
 )
 def test_no_places(text: str) -> None:
     """One sentence each."""
-    with pytest.raises(ValueError, match="says no|prefix|container|leads out|name"):
+    with pytest.raises(ValueError, match=r"says no|prefix|container|leads out|name"):
         parse_place(text)
 
 
@@ -61,7 +61,7 @@ def test_paths_have_names(path: str, name: str) -> None:
 @pytest.mark.parametrize("path", ["", ".", "..", "/", "a/..", "x\x00y", "x" * 2000])
 def test_paths_that_are_none(path: str) -> None:
     """They need a name, or a path."""
-    with pytest.raises(ValueError, match="no name|no path"):
+    with pytest.raises(ValueError, match=r"no name|no path"):
         FetchPath.of(path)
 
 
