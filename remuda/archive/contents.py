@@ -12,6 +12,8 @@ from remuda.visible import visible
 
 MANIFEST: Final = "manifest.json"
 INDEX: Final = "index.html"
+#: As the kernel has it; more of them are a ring.
+LINKS_IN_A_ROW_MAX: Final = 40
 _WHY_CHARS_MAX: Final = 300
 
 
@@ -126,12 +128,18 @@ class Contents:
         self.cut = self.cut or said(why)
 
     def settle_links(self) -> None:
-        """Leave out the links to what is not here after all."""
+        """Let links lead to files and folders, past other links; leave out those that do not."""
         folders = set(self.folders())
-        for name, target in list(self.links.items()):
-            if target not in self.taken and target not in folders:
-                del self.links[name]
+        settled: dict[str, str] = {}
+        for name in self.links:
+            target = self.links[name]
+            for _ in range(LINKS_IN_A_ROW_MAX):
+                target = self.links.get(target, target)
+            if target in self.taken or target in folders:
+                settled[name] = target
+            else:
                 self.leave_out("", name, "the link leads to nothing that is here")
+        self.links = settled
 
     def folders(self) -> Iterator[str]:
         """Yield every folder that has something, the root as an empty text; some repeat."""

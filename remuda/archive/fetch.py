@@ -169,9 +169,10 @@ def _named(entry: TreeEntry, name: str, *, folder: bool) -> TreeEntry:
         return replace(entry, name=name)
     if entry.name.startswith("/"):
         return LeftOut(name=entry.name, why="its name is absolute")
+    own = entry.name.removeprefix("./")
     if isinstance(entry, TreeLink):
-        return replace(entry, name=f"{name}/{entry.name}", target=f"{name}/{entry.target}")
-    return replace(entry, name=f"{name}/{entry.name}")
+        return replace(entry, name=f"{name}/{own}", target=f"{name}/{entry.target}")
+    return replace(entry, name=f"{name}/{own}")
 
 
 class _Said(Tail):

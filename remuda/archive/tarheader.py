@@ -143,7 +143,7 @@ def _number(field: bytes) -> int:
 
 
 def _bad() -> int:
-    raise BadTarError("a header of the tar stream has a number that is none")
+    raise BadTarError("what the machine sends is no tar stream")
 
 
 def _seconds(text: bytes, default: float) -> float:

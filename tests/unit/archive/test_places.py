@@ -79,7 +79,7 @@ def test_names_that_are_none(name: str) -> None:
         ("a.log", b"\x00\x01", BYTES),
         ("a.log.1", b"text", TEXT),
         ("README", "gr\u00fcn".encode()[:-1], TEXT),
-        ("core", b"\x7fELF", BYTES),
+        ("core", b"\x7fELF\x02\x01", BYTES),
         ("a.html", b"", "text/html; charset=utf-8"),
         ("a.json", b"{}", "application/json"),
         ("a.tar.gz", b"\x1f\x8b", "application/gzip"),

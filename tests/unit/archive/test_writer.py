@@ -114,14 +114,17 @@ def test_links_are_told_if_they_lead_to_what_is_here() -> None:
         TreeLink(name="folder", target="runs"),
         TreeLink(name="away", target="../x"),
         TreeLink(name="nowhere", target="gone"),
+        TreeLink(name="ring", target="ring"),
+        TreeLink(name="second", target="latest"),
         TreeFile(name="runs/2", pieces=(b"2",)),
     ]
 
-    assert archived(sink, tree, under="n").left_out == 2
+    assert archived(sink, tree, under="n").left_out == 3
     links = manifest_of(sink)["links"]
     assert links == [
         {"name": "n/folder", "target": "n/runs"},
         {"name": "n/latest", "target": "n/runs/2"},
+        {"name": "n/second", "target": "n/runs/2"},
     ]
     assert 'href="./../n/runs/2"' in sink.stored["n/index.html"].decode()
 
