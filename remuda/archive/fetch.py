@@ -229,6 +229,8 @@ class _Work(threading.Thread):
                 limit_s=self._seconds,
                 stopped=self._stopped,
             )
+        except BrokenPipeError:
+            pass  # we have had enough
         except (SshError, OSError, ValueError) as error:
             self._broken = str(error)
         finally:
@@ -243,7 +245,7 @@ class _Work(threading.Thread):
             return said(words) or "it cannot be entered"
         if self._code is not None:
             return said(words or f"tar ended with exit code {self._code}")
-        return otherwise or said(self._broken)
+        return said(self._broken) or otherwise
 
 
 def _environment(path: str, start: str) -> Mapping[str, str]:
