@@ -2,17 +2,19 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from http.client import HTTPException
+from typing import Final
 
-from remuda.cloud.api import DamagedError, Fence, TryLaterError
+from remuda.cloud.api import CloudError, DamagedError, Fence, TryLaterError
 from remuda.cloud.objects import TooLargeError
 from remuda.cloud.wire import PIECE_BYTES
 
+#: What HTTP libraries, or we, would take for an error of the connection or of the store.
+_TAKEN_FOR_OTHERS: Final = (OSError, HTTPException, CloudError)
+
 
 class SourceError(Exception):
-    """The bytes to send could not be had; what happened is its cause.
-
-    HTTP libraries take an OSError of what they send for one of the connection.
-    """
+    """The bytes to send could not be had; what happened is its cause."""
 
 
 class Feed:
@@ -52,7 +54,7 @@ class Feed:
         """
         try:
             return not self._look()
-        except Exception as exc:
+        except _TAKEN_FOR_OTHERS as exc:
             raise SourceError from exc
 
     def next(self, most: int) -> bytes:
@@ -64,7 +66,7 @@ class Feed:
         try:
             self._check()
             self._look()
-        except Exception as exc:  # whatever the source raises is to reach whoever gave it to us
+        except _TAKEN_FOR_OTHERS as exc:
             raise SourceError from exc
         piece = bytes(self._rest[: min(most, PIECE_BYTES)])
         self._rest = self._rest[len(piece) :]
@@ -102,6 +104,10 @@ class Body:
     Args:
         feed: Where its bytes come from.
         most: It has no more than that; the rest stays in the feed.
+
+    Attributes:
+        size: How many bytes have been taken.
+        done: All of them have: whatever a store says of fewer, it does not have the body.
     """
 
     def __init__(self, feed: Feed, most: int) -> None:
@@ -110,6 +116,7 @@ class Body:
         self._hash = hashlib.md5(usedforsecurity=False)
         self._again: list[bytes] | None = []
         self.size = 0
+        self.done = False
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield its pieces; anew, too, while they are few: a token may be refused.
@@ -129,6 +136,7 @@ class Body:
                 self._feed.ended()  # too many bytes show before the store has the last of these
             self._again = None if self.size > PIECE_BYTES else [*(self._again or ()), piece]
             yield piece
+        self.done = True
 
     @property
     def md5(self) -> str:

@@ -35,6 +35,8 @@ _SERVICE: Final = "object-store"
 _MANIFEST: Final = {"multipart-manifest": "put"}
 _DATA: Final = {"Content-Type": "application/octet-stream"}
 _NOT_FOUND: Final = 404
+#: Segments are stored before their object is, and must not end before it does.
+_LONGER_S: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,17 +99,20 @@ class Upload:
     # In one body
 
     def _whole(self, feed: Feed, most: int, fence: Fence) -> StoredObject:
-        body = Body(feed, most) if self._order.size_bytes is None else SizedBody(feed, most)
+        # What is empty and has a length is false, and left out by libraries.
+        sized = bool(self._order.size_bytes)
+        body = SizedBody(feed, most) if sized else Body(feed, most)
         try:
             answer = self._put(self._path, fence, data=body, headers=self._headers())
             _compare(self._order.name, body, answer)
         except UnknownOutcomeError as exc:
             answer = self._settled(exc)
-            if docs.etag_of(answer.headers) != body.md5:
+            if not body.done or docs.etag_of(answer.headers) != body.md5:
                 self._remove(exc)
                 raise TryLaterError(f"{exc}; what had come was deleted") from exc
-        except (DamagedError, SourceError) as exc:
-            if self._found(exc) is not None:
+        except Exception as exc:  # of the source, too, whatever it is
+            refused = isinstance(exc, CloudError) and not isinstance(exc, DamagedError)
+            if not refused and self._found(exc) is not None:
                 self._remove(exc)
             raise
         modified_s = docs.modified_s(answer.headers) or self._clock.now_s()
@@ -146,7 +151,9 @@ class Upload:
             while not feed.ended():
                 segments.append(self._segment(feed, len(segments), fence))
             return self._manifest(segments, fence)
-        except (CloudError, SourceError) as exc:
+        except Exception as exc:  # of the source, too, whatever it is
+            if isinstance(exc, UnknownOutcomeError) and self._found(exc) is not None:
+                self._remove(exc)  # a manifest without its segments is no object
             self._drop_segments(exc)
             if isinstance(exc, UnknownOutcomeError):
                 raise TryLaterError(f"{exc}; what had come was deleted") from exc
@@ -164,7 +171,7 @@ class Upload:
         path: UrlPath = (self._container, quoted(f"{SEGMENTS}{self._ticket}/{number:05d}"))
         self._begun.append(path)
         keep_s = self._order.keep_s
-        headers = {} if keep_s is None else {"X-Delete-After": str(keep_s)}
+        headers = {} if keep_s is None else {"X-Delete-After": str(keep_s + _LONGER_S)}
         answer = self._put(path, fence, data=body, headers={**_DATA, **headers})
         _compare(self._order.name, body, answer)
         return _Segment(path=path, size=body.size, md5=body.md5)
@@ -271,5 +278,7 @@ class Upload:
 
 def _compare(name: str, body: Body, answer: Answer) -> None:
     told = docs.etag_of(answer.headers)
+    if not body.done:
+        raise DamagedError(f"object {name!a}: the store had enough before it had all")
     if told != body.md5:
         raise DamagedError(f"object {name!a} was sent with the MD5 {body.md5}, came with {told}")

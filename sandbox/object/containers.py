@@ -41,8 +41,16 @@ class ContainerApi:
             ("container.delete", "DELETE", container, self._delete),
         )
         return [
-            Op(name=name, method=method, path=path, handler=handler, open=True, reads_body=True)
+            Op(
+                name=name,
+                method=method,
+                path=path + end,
+                handler=handler,
+                open=True,
+                reads_body=True,
+            )
             for name, method, path, handler in table
+            for end in ("", "/")  # openstacksdk asks for an account with a slash, others without
         ]
 
     async def _account_head(self, call: Call) -> Response:

@@ -109,11 +109,11 @@ class ObjectApi:
             raise ApiError(412, "A precondition for this request was not met.")
         ends_s = self._ends_s(call)
         if call.query("multipart-manifest") == "put":
-            blob = await self._joined(call, name, ends_s)
+            blob: Blob | None = await self._joined(call, name, ends_s)
         else:
             blob = await self._received(call, bin_, name, ends_s)
-            if blob is None:
-                return empty(_CLIENT_GONE)  # nobody will read it
+        if blob is None:
+            return empty(_CLIENT_GONE)  # nobody will read it
         self._state.keep(bin_, blob)
         etag = f'"{blob.etag}"' if blob.segments else blob.etag
         modified = formatdate(blob.stored_s, usegmt=True)

@@ -27,7 +27,7 @@ To end it: make openstack-lab-stop
 
 @click.group()
 def main() -> None:
-    """Run Keystone, Glance, Placement, Nova and Neutron, unmodified, on 127.0.0.1."""
+    """Run Keystone, Glance, Placement, Nova, Neutron and Swift, unmodified, on 127.0.0.1."""
 
 
 def _say(begun_s: float, text: str) -> None:

@@ -12,7 +12,7 @@ ROOT: Final = Path(__file__).resolve().parents[3]
 HERE: Final = Path(__file__).resolve().parent
 
 #: In the order in which they are started.
-SERVICES: Final = ("keystone", "placement", "glance", "neutron", "nova")
+SERVICES: Final = ("keystone", "placement", "glance", "neutron", "swift", "nova")
 DATABASES: Final = (
     *("keystone", "placement", "glance", "neutron"),
     *("nova", "nova_api", "nova_cell0"),
@@ -27,6 +27,7 @@ _PORTS: Final[Mapping[str, int]] = {
     "placement": 8778,
     "glance": 9292,
     "neutron": 9696,
+    "swift": 8080,
     "nova": 8774,
 }
 _SHIFT: Final = 10_000

@@ -17,6 +17,7 @@ _SERVICES: Final = (
     ("placement", "placement", ""),
     ("neutron", "network", ""),
     ("nova", "compute", "/v2.1"),
+    ("swift", "object-store", "/v1/AUTH_%(tenant_id)s"),
 )
 _ROLES: Final = {
     ("service", "service"): ("admin", "service"),

@@ -2,7 +2,7 @@
 
 Each rule of ``faults.json`` either strikes API requests:
 
-    service  keystone|placement|glance|neutron|nova       (default: any)
+    service  keystone|placement|glance|neutron|swift|nova (default: any)
     method   regular expression, such as "POST|DELETE"    (default: any)
     path     regular expression, searched in PATH?QUERY   (default: any)
     internal true: also calls between the services        (default: only users' calls)

@@ -1,8 +1,9 @@
-"""Run one OpenStack service in this process: serve.py keystone|placement|glance|neutron|nova.
+"""Run one OpenStack service in this process: serve.py keystone|placement|glance|neutron|swift|nova.
 
 The services are plain WSGI applications; cheroot serves them in threads. Nova's conductor,
 scheduler and compute run in the process of its API: oslo.messaging's transport within a process
-(``fake://``) connects all four, and no broker is needed.
+(``fake://``) connects all four, and no broker is needed. Swift is made for green threads and has a
+server of its own (``labswift.py``).
 """
 
 import importlib
@@ -57,6 +58,13 @@ def _nova() -> Any:
     return made
 
 
+def _swift() -> None:
+    import labswift  # noqa: PLC0415 - no other service has Swift's libraries in it
+
+    state = Path(os.environ["LAB_STATE"])
+    labswift.serve(state, int(os.environ["LAB_PORT"]), lambda app: Gate(app, "swift", state))
+
+
 def reap() -> None:
     """As PID 1 of a namespace, run the service in a child and reap whatever gets orphaned."""
     child = os.fork()
@@ -69,6 +77,9 @@ def reap() -> None:
 def main(service: str) -> None:
     """Serve until killed."""
     sys.argv = [service]  # the services parse the command line themselves
+    if service == "swift":
+        _swift()
+        return
     from cheroot import wsgi  # noqa: PLC0415 - after Nova's monkey patches would be too late
 
     try:
