@@ -126,7 +126,7 @@ class ObjectSink:
                 return self._objects.url(self._container, whole)
             for_s = min(SIGNED_S, self._keep_s or SIGNED_S)
             signed = self._objects.signed_url(
-                self._container, self._root, for_s=for_s, whole=True, inline=True
+                self._container, f"{self._root}/", for_s=for_s, whole=True, inline=True
             )
         except BadOrderError:
             # No key, and the container is somebody else's: who may read it, can.
@@ -134,7 +134,7 @@ class ObjectSink:
         except CloudError as error:
             raise SinkError(f"it has no address: {error}") from error
         parts = urlsplit(signed.reveal())
-        return parts._replace(path=f"{parts.path}/{quote(name)}").geturl()
+        return parts._replace(path=f"{parts.path}{quote(name)}").geturl()
 
     def _open_to_all(self, *, ours: bool) -> None:
         """Let everybody read a container that has nothing yet.
