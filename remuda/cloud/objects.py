@@ -101,7 +101,8 @@ class ObjectOrder:
         keep_s: The store deletes it by itself after that (``X-Delete-After``); None: never.
         metadata: Names in lower case, values in printable ASCII.
         replace: One of the same name is replaced; else it is refused, so that no name that
-            somebody else has chosen is overwritten.
+            somebody else has chosen is overwritten. Segments of what is replaced stay until they
+            end: delete it first, if it may have any.
 
     Raises:
         BadOrderError: By the constructor, one sentence: nothing that HTTP might take for something

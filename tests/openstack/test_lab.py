@@ -133,7 +133,7 @@ def test_versions_are_pinned() -> None:
     lines = (HERE / "requirements.txt").read_text().splitlines()
 
     assert [each for each in lines if each.count("==") != 1] == []
-    assert {"keystone", "glance", "nova", "neutron", "openstack-placement"} <= {
+    assert {"keystone", "glance", "nova", "neutron", "openstack-placement", "swift"} <= {
         each.partition("==")[0] for each in lines
     }
 

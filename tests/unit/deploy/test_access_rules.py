@@ -17,6 +17,14 @@ _PATH_CHARS_MAX: Final = 128
 #: Calls whose path or method is a variable where they are made: what these may be.
 _VARIABLE: Final = {
     ("openstack_images.py", "stream"): [("image", "GET", "/**/images/*/file")],
+    # Containers and objects have any name, so that there is nothing to tell them by.
+    ("openstack_objects.py", "stream"): [("object-store", "GET", "/**")],
+    ("openstack_objects.py", "call"): [
+        ("object-store", method, "/**") for method in ("DELETE", "GET", "HEAD", "POST", "PUT")
+    ],
+    ("object_upload.py", "call"): [
+        ("object-store", method, "/**") for method in ("DELETE", "HEAD", "PUT")
+    ],
     ("ports.py", "call"): [
         ("network", "DELETE", "/**/ports/*"),
         ("network", "PUT", "/**/ports/*"),
