@@ -72,7 +72,7 @@ def get(url: str) -> bytes:
 
 def test_a_failed_job_leaves_an_archive_in_the_cloud(stage: Stage) -> None:
     """Private, whole by its manifest, with one address that opens it, for as long as it is kept."""
-    to = ("--archive", "results", "--archive-to", "a:ci-logs/unit", "--archive-keep", "2d")
+    to = ("--archive", "results", "--archive-to", "cloud-a:ci-logs/unit", "--archive-keep", "2d")
     ran = run(stage, *to, "--json", "--", _JOB)
 
     assert ran.returncode == 3, ran.stderr
@@ -111,12 +111,12 @@ def test_two_machines_in_a_folder_and_a_path_that_is_not_there(
 
 def test_the_archive_fails_and_the_job_does_not(stage: Stage) -> None:
     """A container that others may read is not for what is private."""
-    public = ("--archive", "/etc/hostname", "--archive-to", "a:open", "--archive-public")
+    public = ("--archive", "/etc/hostname", "--archive-to", "cloud-a:open", "--archive-public")
     first = run(stage, *public, "--json", "--", "true")
     assert first.returncode == 0, first.stderr
     assert b"manifest.json" in get(events(first)["archived"]["url"])
 
-    ran = run(stage, "--archive", "/etc/hostname", "--archive-to", "a:open", "--", "true")
+    ran = run(stage, "--archive", "/etc/hostname", "--archive-to", "cloud-a:open", "--", "true")
 
     assert ran.returncode == 0
     assert "nothing was archived" in ran.stderr
