@@ -16,8 +16,10 @@ from remuda.archive.trees import PIECE_BYTES
 from remuda.runtime.clock import Clock
 
 #: Larger files wait on the disk. Twice as many as there are threads may wait, and each thread may
-#: hold a compressed one: with eight threads 12 MiB in all.
+#: hold one, and the same compressed: with eight threads 16 MiB in all.
 IN_MEMORY_BYTES: Final = 512 * 1024
+#: How often who waits looks whether it is to stop.
+_SLICE_S: Final = 0.5
 #: So many threads at most, whatever a sink asks for.
 THREADS_MAX: Final = 8
 #: After so many failures, one after the other, nobody tries any more.
@@ -62,6 +64,7 @@ class Storing:
         ends_s: Nothing is begun after this, on the monotonic clock.
         stored: Called on one of the threads with each file that is there…
         failed: …and with the name of each that is not, and why.
+        stopped: Asked about twice a second while somebody waits: True ends it.
     """
 
     def __init__(
@@ -72,8 +75,10 @@ class Storing:
         ends_s: float,
         stored: Callable[[ArchivedFile], object],
         failed: Callable[[str, str], object],
+        stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self._sink = sink
+        self._stopped = stopped
         self._clock = clock
         self._stored = stored
         self._failed = failed
@@ -104,12 +109,12 @@ class Storing:
                 self._turn.notify_all()
                 return
         file.body.close()
-        self._failed(file.name, self.given_up or "the time is over")
+        self._failed(file.name, self._reason())
 
     def wait(self) -> None:
         """Wait until all is stored, or the end; what is not there then counts as failed."""
         with self._turn:
-            while (self._waiting or self._busy) and self._clock.monotonic_s() < self.ends_s:
+            while (self._waiting or self._busy) and not self._late():
                 self._turn.wait(self._rest_s())
             late = [*self._busy, *(one.name for one in self._waiting)]
             for one in self._waiting:
@@ -117,7 +122,7 @@ class Storing:
             self._waiting.clear()
             self._busy.clear()  # who hangs has no say any more
         for name in late:
-            self._failed(name, self.given_up or "the time is over")
+            self._failed(name, self._reason())
 
     def close(self) -> None:
         """Let the threads end; nobody waits for one that hangs."""
@@ -129,10 +134,16 @@ class Storing:
             self._turn.notify_all()
 
     def _over(self) -> bool:
-        return bool(self.given_up) or self._closed or self._clock.monotonic_s() >= self.ends_s
+        return bool(self.given_up) or self._closed or self._late()
+
+    def _reason(self) -> str:
+        return self.given_up or ("it was stopped" if self._stopped() else "the time is over")
+
+    def _late(self) -> bool:
+        return self._stopped() or self._clock.monotonic_s() >= self.ends_s
 
     def _rest_s(self) -> float:
-        return max(0.0, self.ends_s - self._clock.monotonic_s())
+        return max(0.0, min(_SLICE_S, self.ends_s - self._clock.monotonic_s()))
 
     def _work(self) -> None:
         while (file := self._next()) is not None:
@@ -183,7 +194,7 @@ class Storing:
 
     def _store(self, file: SpooledFile) -> ArchivedFile:
         if self._over():
-            raise SinkError(self.given_up or "the time is over")
+            raise SinkError(self._reason())
         body = file.body
         digest, head = hashlib.sha256(), b""
         for piece in _read(body):

@@ -83,7 +83,12 @@ class Archive:
         self._books = threading.Lock()
         self._own: set[str] = set()
         self._storing = Storing(
-            sink, self._clock, ends_s=self._ends_s, stored=self._on_stored, failed=self._on_failed
+            sink,
+            self._clock,
+            ends_s=self._ends_s,
+            stored=self._on_stored,
+            failed=self._on_failed,
+            stopped=stopped,
         )
 
     def __enter__(self) -> Self:

@@ -53,7 +53,7 @@ class JobArchiving:
         except (SinkError, CloudError, OSError, ValueError) as error:
             _tell_none(reporter, str(error))
             return
-        if done.url is None:
+        if done.url is None and not done.files:
             _tell_none(reporter, done.why or "there is nothing to keep", done)
             return
         log.info("archived %d files in %s", done.files, done.place)
@@ -137,4 +137,4 @@ def _sentence(done: Archived) -> str:
     lacks = [f"{done.failed} could not be stored"] if done.failed else []
     lacks += [done.why] if done.why else []
     but = f" (not complete: {'; '.join(lacks)})" if lacks else ""
-    return f"archived {what}, {done.bytes} bytes{but}: {done.url}"
+    return f"archived {what}, {done.bytes} bytes{but}: {done.url or done.place}"

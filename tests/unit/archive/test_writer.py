@@ -217,6 +217,22 @@ def test_a_sink_that_hangs_does_not_hold_the_caller() -> None:
     assert (done.files, done.failed, done.why) == (0, 1, "a: the time is over")
 
 
+def test_who_is_stopped_waits_for_no_sink() -> None:
+    """A signal has asked: there are seconds left, whatever hangs."""
+    free, stop = threading.Event(), threading.Event()
+
+    def hang(_name: str) -> None:
+        stop.set()
+        free.wait(60)
+
+    with Archive(FakeSink(fail=hang), stopped=stop.is_set) as archive:
+        archive.put(tree_of_texts({"a": "1"}))
+        done = archive.finish()
+    free.set()
+
+    assert (done.url, done.failed, done.why) == (None, 1, "a: it was stopped")
+
+
 def test_secrets_do_not_come_into_manifest_and_pages() -> None:
     """Known ones and those that look it: in names, in reasons, in what is said of the job."""
     KNOWN.hold("test", ["correct-horse-battery"])
