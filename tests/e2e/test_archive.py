@@ -13,6 +13,8 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 
+from remuda.archive.trees import LeftOut, TreeFile
+from requestor import connect
 from tests.support.stage import Doc, Stage, open_stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk]
@@ -107,6 +109,21 @@ def test_two_machines_in_a_folder_and_a_path_that_is_not_there(
     assert "gone: there is nothing of this name" in ran.stderr
     (root,) = (tmp_path / "kept").iterdir()
     assert len(list(root.glob("[01]-small-*/results/name"))) == 2
+
+
+def test_a_script_takes_what_it_likes(stage: Stage) -> None:
+    """`node.fetch` of the library, into memory."""
+    with (
+        connect(stage.hosts) as client,
+        client.request({"small": 1}, deadline_s=_COMMAND_S) as nodes,
+    ):
+        tree = nodes[0].fetch(["/etc/hostname", "gone"], key_file=str(stage.key))
+        found = {
+            one.name: b"".join(one.pieces) if isinstance(one, TreeFile) else one for one in tree
+        }
+
+    assert found["hostname"]
+    assert found["gone"] == LeftOut(name="gone", why="there is nothing of this name", wanted=True)
 
 
 def test_the_archive_fails_and_the_job_does_not(stage: Stage) -> None:
