@@ -11,6 +11,8 @@ import click
 from click.testing import CliRunner, Result
 
 from remuda.cli.context import CommandContext
+from remuda.cloud.api import CloudConfigError
+from remuda.cloud.objects import ObjectStore
 from remuda.runtime.clock import Clock, SystemClock
 from remuda.ssh.api import Login, Script
 from remuda.ssh.keyfile import load_key
@@ -48,6 +50,7 @@ class FakeMachine:
     ran: list[tuple[object, Mapping[str, str]]] = field(default_factory=list)
     copied: list[tuple[str, str]] = field(default_factory=list)
     received: list[str] = field(default_factory=list)
+    tar: Callable[[str], bytes] = lambda _path: b""
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -76,8 +79,11 @@ class FakeMachine:
         return Ran(exit_code=0, why="", output=said)
 
     def run(self, command: object, *, stdout: Any, env: Mapping[str, str], **_rest: object) -> int:
-        """Print and end."""
+        """Print and end; send the files of a path, if it is asked for one."""
         self.ran.append((command, env))
+        if "REMUDA_PATH" in env:
+            stdout.write(self.tar(env["REMUDA_PATH"]))
+            return 0
         stdout.write(self.out)
         self.during(self)
         return self.code
@@ -87,6 +93,11 @@ def _agent_or_file(key_file: str | None) -> None:
     """Look at a key; an agent, if one is to be asked, holds one."""
     if key_file is not None:
         load_key(key_file)
+
+
+def no_objects(cloud: str) -> ObjectStore:
+    """Know no cloud."""
+    raise CloudConfigError(f"clouds.yaml: there is no cloud {cloud!r}")
 
 
 class CommandHarness:
@@ -101,6 +112,8 @@ class CommandHarness:
         self.out = b""
         self.received: list[str] = []
         self.during: Callable[[FakeMachine], object] = lambda _machine: None
+        self.tar: Callable[[str], bytes] = lambda _path: b""
+        self.open_objects: Callable[[str], ObjectStore] = no_objects
         self.stores: list[FakeStore] = []
         self.clock: Clock = SystemClock()
         self.check_key: Callable[[str | None], None] = _agent_or_file
@@ -112,6 +125,7 @@ class CommandHarness:
             connect=lambda _options: self._connect(),
             clock=self.clock,
             open_session=self._login,  # type: ignore[arg-type]  # as far as commands use it
+            open_objects=self.open_objects,
             check_key=self.check_key,
         )
         return CliRunner().invoke(command, list(words), obj=context)
@@ -143,6 +157,6 @@ class CommandHarness:
         if not insecure:
             require_host_keys(login)
         machine = FakeMachine(login, self.code, self.out, self.during)
-        machine.received = list(self.received)
+        machine.received, machine.tar = list(self.received), self.tar
         self.machines.append(machine)
         return machine
