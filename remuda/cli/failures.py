@@ -25,7 +25,7 @@ from remuda.insight import tree
 from remuda.insight.imagenotes import what_is_new
 from remuda.insight.tree import Level, reader
 from remuda.model.image import BuildId, parse_build
-from remuda.model.status import FailureReport
+from remuda.model.capsule import Capsule
 from remuda.redaction import redact, redact_text
 from remuda.visible import visible, visible_lines
 
@@ -92,12 +92,12 @@ def failures(
 
 
 def _chosen(
-    levels: Mapping[str, Level[FailureReport]],
+    levels: Mapping[str, Level[Capsule]],
     *,
     which: str | None,
     providers: Sequence[str],
     labels: Sequence[str],
-) -> list[tuple[str, FailureReport]]:
+) -> list[tuple[str, Capsule]]:
     """Return the wanted reports with their providers, the newest first."""
     found = [
         (name, one)
@@ -111,7 +111,7 @@ def _chosen(
 
 
 def _sheet(
-    found: Sequence[tuple[str, FailureReport]],
+    found: Sequence[tuple[str, Capsule]],
     now_s: float,
     broken: Mapping[str, str],
     *,
@@ -138,7 +138,7 @@ def _sheet(
     )
 
 
-def _booted(found: Iterable[tuple[str, FailureReport]]) -> Iterator[BuildId]:
+def _booted(found: Iterable[tuple[str, Capsule]]) -> Iterator[BuildId]:
     """Yield what failed launches booted, where that is an image of ours."""
     for _, one in found:
         build = parse_build(one.image or "")
@@ -146,7 +146,7 @@ def _booted(found: Iterable[tuple[str, FailureReport]]) -> Iterator[BuildId]:
             yield build
 
 
-def _evidence(provider: str, one: FailureReport, now_s: float, since: Mapping[str, str]) -> str:
+def _evidence(provider: str, one: Capsule, now_s: float, since: Mapping[str, str]) -> str:
     ago = age(now_s - one.at_s)
     lines = [
         visible(f"node {one.node} ({one.label}, {provider}/{one.pool}) failed {ago} ago"),

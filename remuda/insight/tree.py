@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
-from remuda.model import component, failedrequest, launch, node, request, status
+from remuda.model import capsule, component, failedrequest, launch, node, request, status
 from remuda.model.codec import CorruptRecordError
 from remuda.model.component import PoolComponent, Replica
 from remuda.model.failedrequest import FailedRequest
@@ -12,7 +12,8 @@ from remuda.model.ids import NodeId, ReplicaId, RequestId
 from remuda.model.launch import Launch
 from remuda.model.node import Node
 from remuda.model.request import Request
-from remuda.model.status import FailureReport, ProviderStatus
+from remuda.model.capsule import Capsule
+from remuda.model.status import ProviderStatus
 from remuda.store import paths
 from remuda.store.api import NotPermittedError, Store, Stored
 
@@ -141,10 +142,10 @@ def replicas(read: TreeReader) -> dict[str, Level[Replica]]:
     }
 
 
-def failures(read: TreeReader) -> dict[str, Level[FailureReport]]:
+def failures(read: TreeReader) -> dict[str, Level[Capsule]]:
     """Return the evidence of failed launches, by provider."""
     return {
-        provider: decode_all(read(paths.failures(provider)), status.decode_failure)
+        provider: decode_all(read(paths.failures(provider)), capsule.decode_capsule)
         for provider in read(FAILURES)
     }
 

@@ -6,7 +6,7 @@ A part of tests/support/badrecords.py.
 from collections.abc import Callable
 from typing import Any, Final
 
-from remuda.model import failedrequest, status
+from remuda.model import capsule, failedrequest, status
 from remuda.model.ids import NodeId, RequestId
 from remuda.store import paths
 
@@ -61,7 +61,7 @@ PLACES: Final[dict[str, str]] = {
 
 DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
     "verdict": lambda raw: status.decode_verdict(NEIGHBOUR, raw),
-    "failure": lambda raw: status.decode_failure(NODE, raw),
+    "failure": lambda raw: capsule.decode_capsule(NODE, raw),
     "failed request": lambda raw: failedrequest.decode_failed(_FAILED, raw),
 }
 
