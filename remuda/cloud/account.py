@@ -202,7 +202,7 @@ class Account:
             return self._current(stale)
 
     def endpoint(self, service: str) -> str:
-        """Return the base URL of ``compute``, ``image`` or ``network``, without a final slash.
+        """Return the base URL of a service, such as ``compute``, without a final slash.
 
         Raises:
             CloudConfigError: If the catalog has no such service in our region.
@@ -272,6 +272,8 @@ class Account:
         parts = urlsplit(url).path.split("/")
         if any(_VERSION.fullmatch(part) for part in parts):
             return url
+        if service not in _VERSION_PATHS:  # Swift's names the account, which we cannot guess
+            raise ksa.EndpointNotFound(f"the catalog's {service!r} service has no account: {url}")
         return f"{url}/{_VERSION_PATHS[service]}"
 
     def _auth_error(self, exc: ksa.ClientException) -> CloudError:

@@ -118,6 +118,7 @@ class ObjectOrder:
     replace: bool = False
 
     def __post_init__(self) -> None:
+        """Refuse what is no order."""
         require_object_name(self.name)
         if self.size_bytes is not None and not 0 <= self.size_bytes <= self.bytes_max:
             raise TooLargeError(
@@ -222,7 +223,7 @@ class ObjectStore(Protocol):
         """Give an object and its bytes, piece by piece, as they are stored.
 
         Whoever has taken all pieces without an error has what the store's hash says, or, of
-        one in segments, what its size says.
+        one in segments, what its size says. Nothing is unpacked: see ``content_encoding``.
 
         Raises:
             GoneError: There is none (any more).

@@ -35,6 +35,7 @@ from remuda.cloud.leftovers import ALL_KINDS, Leftover, LeftoverKind
 from remuda.cloud.networks import Networks
 from remuda.cloud.openstack_images import OpenStackImages
 from remuda.cloud.openstack_inspection import OpenStackInspector
+from remuda.cloud.openstack_objects import OpenStackObjects
 from remuda.cloud.paths import is_id
 from remuda.cloud.rate import RateLimit, Traffic
 from remuda.cloud.sizes import FlavorWanted
@@ -90,6 +91,7 @@ class OpenStackCloud:
         self._limit = RateLimit(per_s=settings.rate_per_s, clock=clock)
         timeout_s = settings.account.api_timeout_s
         self._wire = Wire(self._account, self._limit, timeout_s=timeout_s, clock=clock)
+        self._clock = clock
         self._page_size = settings.page_size
         self._networks = Networks(self._wire, clock=clock)
         self._external = self._account.external_networks
@@ -112,6 +114,10 @@ class OpenStackCloud:
         return OpenStackImages(
             self._wire, self._account, changed=self._images.clear, page_size=self._page_size
         )
+
+    def object_store(self) -> OpenStackObjects:
+        """Return what keeps objects, over the same connections."""
+        return OpenStackObjects(self._wire, self._account, clock=self._clock)
 
     def list_servers(self) -> tuple[Server, ...]:
         """Return all servers of the account; one call per page."""

@@ -6,6 +6,7 @@ parts, and a part that is no id is refused before anything is sent, whoever call
 """
 
 from typing import Final
+from urllib.parse import quote
 
 from remuda.cloud.api import BadOrderError
 from remuda.model.fields import IDENTIFIER
@@ -16,6 +17,17 @@ UrlPath = tuple[str, ...]
 _SHOWN_MAX: Final = 60
 
 
+class Quoted(str):
+    """A part of a path that has been checked by who knows what it is, and is encoded by now."""
+
+    __slots__ = ()
+
+
+def quoted(name: str) -> Quoted:
+    """Encode what has been checked: slashes stay, and all else that has a meaning has none."""
+    return Quoted(quote(name, safe="/"))
+
+
 def join(path: UrlPath) -> str:
     """Return the path as text, with a leading slash.
 
@@ -23,7 +35,8 @@ def join(path: UrlPath) -> str:
         BadOrderError: If a part is no id: surely nothing was sent.
     """
     for part in path:
-        require_id(part)
+        if not isinstance(part, Quoted):
+            require_id(part)
     return "/" + "/".join(path)
 
 

@@ -1,6 +1,5 @@
 """One HTTP call to a cloud, and listings that come in pages."""
 
-import json
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -10,20 +9,20 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 from keystoneauth1 import exceptions as ksa
+from urllib3 import exceptions as urllib3_errors
 
 from remuda.cloud import errors
 from remuda.cloud.account import REFUSAL_PAUSE_S, Account
 from remuda.cloud.answers import answer_within, body_of
 from remuda.cloud.api import (
     BadOrderError,
-    CloudError,
     Fence,
     GoneError,
     NotSentError,
     TryLaterError,
-    UnknownOutcomeError,
     unfenced,
 )
+from remuda.cloud.decoding import Shape, decode, unheard
 from remuda.cloud.errors import Answer, Effect
 from remuda.cloud.paths import UrlPath, join
 from remuda.cloud.rate import RateLimit, Traffic
@@ -56,16 +55,13 @@ Body = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
 class Outgoing(Protocol):
-    """A body that is read while it is sent; its length must be known beforehand."""
+    """A body that is read while it is sent.
 
-    def __len__(self) -> int:
-        """Return how many bytes there are to send."""
+    If it has a length, that is told beforehand, as Glance wants it; else it goes in chunks.
+    """
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield all of them."""
-
-    def read(self, size: int = -1) -> bytes:
-        """Return the next ones; none: that was all."""
+        """Yield all of it."""
 
     def close(self) -> None:
         """Let go of the file."""
@@ -109,13 +105,14 @@ class Wire:
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
         accept: Collection[int] = (),
+        shape: Shape = Shape.OBJECT,
         traffic: Traffic = Traffic.OTHER,
         fence: Fence = unfenced,
     ) -> Answer:
         """Call a service and return its answer.
 
         Args:
-            service: ``compute``, ``image`` or ``network``.
+            service: ``compute``, ``image``, ``network`` or ``object-store``.
             method: HTTP method.
             path: Below the service's endpoint, in its parts.
             effect: What the call may have done when its answer is lost.
@@ -126,6 +123,7 @@ class Wire:
             timeout_s: Instead of the usual one: for the whole answer, however slowly it comes,
                 and before that for the wait for our rate limit.
             accept: Statuses of failure that the caller wants to see.
+            shape: What the body of a success is.
             traffic: Whose share of our rate limit it takes.
             fence: Asked after that wait, and before the call is repeated with a new token.
 
@@ -145,6 +143,7 @@ class Wire:
             timeout_s=self._timeout_s if timeout_s is None else timeout_s,
             traffic=traffic,
             fence=fence,
+            shape=shape,
         )
         answer = self._answer(request)
         error = errors.of_answer(answer, effect, now_s=self._clock.now_s())
@@ -256,8 +255,8 @@ class Wire:
             body = body_of(response)
         except requests.RequestException as exc:
             why = f"HTTP {response.status_code}, and then {exc}"
-            raise _unheard(why, request.effect) from exc
-        return _decode(response, body, request.effect)
+            raise unheard(why, request.effect) from exc
+        return decode(response, body, request.effect, request.shape)
 
     def _response(self, request: "_Request") -> requests.Response:
         # Everything that can fail before the call itself does so here, where nothing can
@@ -333,41 +332,15 @@ class _Request:
     traffic: Traffic = Traffic.OTHER
     fence: Fence = unfenced
     stream: bool = False
+    shape: Shape = Shape.OBJECT
 
 
 def _pieces(response: requests.Response) -> Iterator[bytes]:
+    # As they are stored: what is compressed there is not unpacked.
     try:
-        yield from response.iter_content(PIECE_BYTES)
-    except requests.RequestException as exc:
+        yield from response.raw.stream(PIECE_BYTES, decode_content=False)
+    except urllib3_errors.HTTPError as exc:
         raise TryLaterError(f"the answer ended too early: {exc}") from exc
-
-
-def _unheard(why: str, effect: Effect) -> CloudError:
-    return UnknownOutcomeError(why) if effect is Effect.CREATE else TryLaterError(why)
-
-
-def _decode(response: requests.Response, body: bytes, effect: Effect) -> Answer:
-    doc: Any = {}
-    text = ""
-    if body:
-        try:
-            doc = json.loads(body, parse_constant=_no_number)
-        except (ValueError, RecursionError):
-            doc, text = {}, body[: 4 * errors.TEXT_MAX].decode(errors="replace")
-    if response.ok and (text or not isinstance(doc, dict)):
-        why = f"HTTP {response.status_code}, but the body is no JSON object: {text[:80]!r}"
-        raise _unheard(why, effect)
-    return Answer(
-        status=response.status_code,
-        headers=response.headers,
-        doc=doc if isinstance(doc, dict) else {},
-        text=text,
-    )
-
-
-def _no_number(word: str) -> None:
-    """Refuse what Python reads as a number and JSON does not know: NaN, Infinity."""
-    raise ValueError(f"{word} is no number")
 
 
 def _next_marker(
