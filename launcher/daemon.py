@@ -7,6 +7,8 @@ from typing import Any
 from launcher.actions import KINDS, Plan
 from launcher.assembly import assemble
 from launcher.brain import Brain
+from launcher.capsule.configured import stores_of
+from launcher.capsule.stores import CapsuleStore
 from launcher.lanes import LANE_SIZES
 from launcher.policy import Policy, compile_policy
 from launcher.provider.peers import Peers
@@ -88,13 +90,19 @@ class LauncherRole:
             me=me,
             workers=Workers(ground.inbox, KINDS, LANE_SIZES),
             prover=ParamikoProver(),
+            stores=self._stores(config, installation),
         )
         ground.log.info("launcher.started", replica=me.id, url=me.url)
         return LauncherWorker(
             brain=brain,
             reporter=Reporter(world=world, metrics=ground.metrics),
             cloud=lambda config: self._cloud(config, ground.metrics, installation),
+            stores=lambda config: self._stores(config, installation),
         )
+
+    def _stores(self, config: Config, installation: str) -> tuple[CapsuleStore, ...]:
+        owner = tags.Owner(installation=installation, provider=ProviderName(self.provider))
+        return stores_of(config, owner, self.clock)
 
     def _cloud(self, config: Config, metrics: Metrics, installation: str) -> Cloud:
         owner = tags.Owner(installation=installation, provider=ProviderName(self.provider))
@@ -108,11 +116,13 @@ class LauncherWorker:
 
     Attributes:
         cloud: Makes the cloud that a configuration describes.
+        stores: And the places for whole capsules.
     """
 
     brain: Brain
     reporter: Reporter
     cloud: Callable[[Config], Cloud]
+    stores: Callable[[Config], tuple[CapsuleStore, ...]]
 
     def turn(self, *, wait_s_max: float) -> Plan:
         """Let the brain take one turn."""
@@ -155,6 +165,7 @@ class LauncherWorker:
         check_keys(config, [provider])
         cloud = self.cloud(config)
         reconfigure(self.brain, compile_policy(config, provider), cloud)
+        self.brain.starter.stores.stores = self.stores(config)
 
     def note_config(self, error: str | None) -> None:
         """Show what is wrong with the configuration, and judge everything again."""

@@ -6,9 +6,9 @@ from typing import Final
 from remuda.cloud.api import CloudError
 from remuda.metrics.results import Result
 from remuda.model.build import Blame, Mishap
+from remuda.model.capsule import Capsule, decode_capsule
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId, RequestId
-from remuda.model.capsule import Capsule, decode_capsule
 from remuda.redaction import redact_middle
 from remuda.runtime.waiting import HandStoppedError, OverdueError
 from remuda.ssh.errors import KeyFileError, SshError

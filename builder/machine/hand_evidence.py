@@ -9,8 +9,8 @@ from typing import Any, Final
 from builder.hands import blame
 from builder.log.progress import ProgressLog, say
 from remuda.cloud.api import Cloud, CloudError
-from remuda.model.ids import RequestId, ServerId
 from remuda.model.capsule import Capsule
+from remuda.model.ids import RequestId, ServerId
 from remuda.redaction import redact_text
 from remuda.store.api import Store
 from remuda.visible import visible

@@ -109,8 +109,6 @@ def _proven(view: NodeView) -> list[Moment]:
     found: list[Moment] = []
     for one in reversed(proof.steps):
         name = str(one.step) if str(one.step) == one.name else f"{one.step} {one.name}"
-        found.append(
-            Moment(name=name[:80], at_s=round(ended_s, 3), seconds=round(one.seconds, 3))
-        )
+        found.append(Moment(name=name[:80], at_s=round(ended_s, 3), seconds=round(one.seconds, 3)))
         ended_s = max(0.0, ended_s - one.seconds)
     return found[:0:-1] + found[:1] if len(found) > 1 else found

@@ -21,4 +21,3 @@ class CapsuleTold:
 
     node: NodeId
     token: str
-    why: str | None

@@ -1,4 +1,4 @@
-"""How a failed machine is asked for its logs: where, as whom, by which script; how it answers. Pure.
+"""How a failed machine is asked for its logs, and how it answers. Pure.
 
 It is asked only between its failure and its deletion, with the launcher's own login. What it says
 is a stranger's: bounded in bytes and time, taken apart by a mark that it cannot know before.
@@ -50,14 +50,9 @@ exit 0
 def gather_order(policy: Policy, view: NodeView, kind: CapsuleKind, mark: str) -> ProofSpec | str:
     """Return what the prover is told, or why the machine is not asked."""
     making = policy.making.get(view.key)
-    if not policy.capsules.logs:
-        return "the configuration says: capsules.logs: false"
-    if making is None:
-        return f"label {view.key[1]} is not in the configuration of the launcher any more"
-    if policy.config.ssh_key_file is None:
-        return "the launcher cannot log in: its provider has no ssh-key-file"
-    if kind is CapsuleKind.LAUNCH and not view.proof.logged_in:
-        return "nobody got in"
+    refused = _unasked(policy, view, kind)
+    if making is None or refused is not None:
+        return refused or f"label {view.key[1]} is not configured here any more"
     where, keys = _where(view, policy, kind)
     if where is None:
         return "nobody knows the address of the machine"
@@ -83,9 +78,18 @@ def gather_order(policy: Policy, view: NodeView, kind: CapsuleKind, mark: str) -
     )
 
 
-def _where(
-    view: NodeView, policy: Policy, kind: CapsuleKind
-) -> tuple[str | None, tuple[str, ...]]:
+def _unasked(policy: Policy, view: NodeView, kind: CapsuleKind) -> str | None:
+    """Return why a machine is not asked, whatever is known of it, or None."""
+    if not policy.capsules.logs:
+        return "the configuration says: capsules.logs: false"
+    if policy.config.ssh_key_file is None:
+        return "the launcher cannot log in: its provider has no ssh-key-file"
+    if kind is CapsuleKind.LAUNCH and not view.proof.logged_in:
+        return "nobody got in"
+    return None
+
+
+def _where(view: NodeView, policy: Policy, kind: CapsuleKind) -> tuple[str | None, tuple[str, ...]]:
     """Return where the machine is, and the keys of which it has to show one."""
     if kind is CapsuleKind.LAUNCH:
         made = None if view.launch is None else view.launch.host_key

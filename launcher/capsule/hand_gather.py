@@ -38,7 +38,13 @@ class GatherHands:
     stopped: Callable[[], bool]
 
     def collect(
-        self, action: CollectEvidence, capsule: Capsule, order: ProofSpec | str, *, console: bool, whole: bool
+        self,
+        action: CollectEvidence,
+        capsule: Capsule,
+        order: ProofSpec | str,
+        *,
+        console: bool,
+        whole: bool,
     ) -> EvidenceCollected:
         """Keep the evidence of a failed launch or job; what cannot be had is left out.
 
@@ -69,7 +75,7 @@ class GatherHands:
             untold="it lives: nobody logs in for this",
         )
         self.cloud.records.keep(in_record(told))
-        return CapsuleTold(node=action.node, token=action.token, why=None)
+        return CapsuleTold(node=action.node, token=action.token)
 
     def _console(self, server: str | None, until_s: float) -> str:
         if server is None:

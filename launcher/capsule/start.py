@@ -30,9 +30,7 @@ class GatherStarts:
 
     def _collect(self, action: CollectEvidence, now: Now) -> None:
         world, view = self.world, self.world.nodes.views[action.node]
-        found = describe(
-            world, view, now, kind=action.kind, result=action.result, why=action.cause
-        )
+        found = describe(world, view, now, kind=action.kind, result=action.result, why=action.cause)
         order = gather_order(world.policy, view, action.kind, new_mark())
         policy = world.policy.capsules
         whole = policy.folder is not None or policy.swift is not None
@@ -62,14 +60,12 @@ class CapsuleStarts:
         view = self.world.nodes.views[action.node]
         view.told = Told(token=action.token, at_s=now.mono_s)
         why = f"it was asked about; its launch is {view.launch.step if view.launch else 'unknown'}"
-        found = describe(
-            self.world, view, now, kind=CapsuleKind.ASKED, result=ASKED, why=why
-        )
+        found = describe(self.world, view, now, kind=CapsuleKind.ASKED, result=ASKED, why=why)
         seen = console_allowed(self.world, view)
         self.submit(action, lambda: self.hands.tell(action, found, console=seen))
 
 
 def console_allowed(world: World, view: NodeView) -> bool:
-    """Whether the console of a machine may be asked for: it is surely ours, and its label lets us."""
+    """Whether a console may be asked for: the machine is surely ours, and its label lets us."""
     making = world.policy.making.get(view.key)
     return view.server.surely_ours and (making is None or making.console_log)

@@ -23,7 +23,6 @@ from remuda.runtime.clock import Clock
 #: For the whole upload.
 UPLOAD_S: Final = 60.0
 _WHY_CHARS_MAX: Final = 300
-_MIB: Final = 1024 * 1024
 #: Nothing of anybody else's is removed, and nothing that is not ours by its name.
 _OURS: Final = re.compile(r"[A-Za-z0-9._-]{1,200}-[0-9a-f]{16}\.tar\.gz(?:\.part)?", re.ASCII)
 #: What was being written when its process died.
@@ -65,15 +64,8 @@ class FolderStore:
         part, path = self.folder / f"{name}{_PART}", self.folder / name
         try:
             self._open()
-            if len(data) > self.bytes_max:
-                raise OSError(f"a capsule of {len(data)} bytes is more than max-size allows")
             self._make_room(len(data))
-            try:
-                _write(part, data)
-                part.replace(path)
-            except OSError:
-                part.unlink(missing_ok=True)
-                raise
+            _write(part, path, data)
         except OSError as error:
             return _failed("folder", str(self.folder), error)
         return Kept(store="folder", place=str(path), size_bytes=len(data))
@@ -86,6 +78,8 @@ class FolderStore:
             raise OSError("others than the launcher may read or write the folder: chmod 700")
 
     def _make_room(self, wanted: int) -> None:
+        if wanted > self.bytes_max:
+            raise OSError(f"a capsule of {wanted} bytes is more than max-size allows")
         found, now_s = sorted(self._ours()), self.now_s()
         total = sum(size for _, size, _ in found)
         for modified_s, size, path in found:
@@ -108,12 +102,18 @@ class FolderStore:
                     yield about.st_mtime, about.st_size, Path(one.path)
 
 
-def _write(path: Path, data: bytes) -> None:
-    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(number, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(number)
+def _write(part: Path, path: Path, data: bytes) -> None:
+    """Write a file, whole or not at all."""
+    number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(number, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(number)
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
 
 
 @dataclass(slots=True, kw_only=True)

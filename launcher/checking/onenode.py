@@ -41,8 +41,8 @@ from launcher.world import Agenda, World
 from remuda.frame.fence import Deadline, TimeFence
 from remuda.frame.work import Answers, ByKind, Written, word
 from remuda.metrics.sink import NullMetrics
-from remuda.model.ids import NodeId, ReplicaId
 from remuda.model.capsule import Capsule
+from remuda.model.ids import NodeId, ReplicaId
 from remuda.runtime.clock import Clock
 from remuda.runtime.inbox import Inbox
 from remuda.runtime.now import Now

@@ -7,8 +7,8 @@ from typing import Final, Protocol
 from launcher.provider import writes as provider_writes
 from remuda.frame.fence import Deadline, SessionFence, TimeFence
 from remuda.model import tags
-from remuda.model.ids import NodeId, is_node_id
 from remuda.model.capsule import Capsule, CapsuleKind, encode_capsule
+from remuda.model.ids import NodeId, is_node_id
 from remuda.runtime.clock import Clock
 from remuda.store import paths
 from remuda.store.api import ExistsError, MissingError, Store, StoreError
@@ -73,7 +73,7 @@ class StoreRecords:
                 self.store.commit(provider_writes.keep_evidence(place(provider, node), record))
             except ExistsError:
                 self.store.commit(provider_writes.renew_evidence(place(provider, node), record))
-            names = self.store.children(paths.failures(provider) if launch else paths.capsules(provider))
+            names = self.store.children((paths.failures if launch else paths.capsules)(provider))
             for name in names[: max(0, len(names) - FAILURES_MAX)]:
                 path = place(provider, NodeId(name))
                 _try(lambda path=path: self.store.commit(provider_writes.forget(path)))  # type: ignore[misc]

@@ -12,7 +12,9 @@ from remuda.config.units import WrongValueError
 
 #: As strict as the door of the object store is.
 _CONTAINER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}", re.ASCII)
-_PREFIX: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}(?:/[A-Za-z0-9][A-Za-z0-9_.-]{0,62}){0,7}")
+_PREFIX: Final = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}(?:/[A-Za-z0-9][A-Za-z0-9_.-]{0,62}){0,7}"
+)
 _PATH_CHARS_MAX: Final = 1024
 
 

@@ -181,7 +181,9 @@ def _texts(capsule: Capsule) -> Iterator[str]:
 
 def ends_of(capsule: Capsule, chars_max: int) -> Capsule:
     """Return it with no text longer than that: what came last says most."""
-    steps = ({**one, "output": str(one.get("output", ""))[-chars_max:]} for one in capsule.transcript)
+    steps = (
+        {**one, "output": str(one.get("output", ""))[-chars_max:]} for one in capsule.transcript
+    )
     return replace(
         capsule,
         console=capsule.console[-chars_max:],

@@ -1,4 +1,4 @@
-"""A capsule as one file that people take home: a small tar archive, the same for the same capsule."""
+"""A capsule as one file to take home: a small tar archive, equal for equal capsules."""
 
 import gzip
 import io
@@ -16,13 +16,15 @@ SUFFIX: Final = ".tar.gz"
 def pack(capsule: Capsule) -> bytes:
     """Return the archive: one folder, called like the node."""
     packed = io.BytesIO()
-    with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as squeezed:
-        with tarfile.open(fileobj=squeezed, mode="w", format=tarfile.PAX_FORMAT) as archive:
-            for name, text in _files(capsule):
-                data = text.encode("utf-8", "replace")
-                about = tarfile.TarInfo(f"capsule-{_plain(capsule.node)}/{name}")
-                about.size, about.mode, about.mtime = len(data), 0o600, int(capsule.at_s)
-                archive.addfile(about, io.BytesIO(data))
+    with (
+        gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as squeezed,
+        tarfile.open(fileobj=squeezed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for name, text in _files(capsule):
+            data = text.encode("utf-8", "replace")
+            about = tarfile.TarInfo(f"capsule-{_plain(capsule.node)}/{name}")
+            about.size, about.mode, about.mtime = len(data), 0o600, int(capsule.at_s)
+            archive.addfile(about, io.BytesIO(data))
     return packed.getvalue()
 
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from remuda.model import capsule, codec, component, launch, node, request, status
+from remuda.model.capsule import Capsule
 from remuda.model.component import PoolComponent, Replica
 from remuda.model.ids import NodeId, ReplicaId, RequestId, ServerId
 from remuda.model.launch import Launch, Step
 from remuda.model.node import Node, NodeEvent, NodeState
 from remuda.model.request import Request, RequestEvent
-from remuda.model.capsule import Capsule
 from remuda.model.status import ProviderStatus, Ruling, Verdict
 from remuda.store import paths
 from remuda.store.api import Create, Op, Set, Store

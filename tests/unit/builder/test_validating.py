@@ -12,8 +12,8 @@ from builder.upload.events import TrialEnded
 from remuda.cloud.api import CloudError, Server, TryLaterError
 from remuda.config.images import SecretFrom
 from remuda.config.parts import CheckFrom
-from remuda.model.imageask import ImageUse
 from remuda.model.capsule import Capsule, encode_capsule
+from remuda.model.imageask import ImageUse
 from remuda.model.upload import TrialResult, Upload, UploadState, encode_upload
 from remuda.store import paths
 from remuda.store.api import Create, Set

@@ -21,8 +21,8 @@ from remuda.images.inventory import (
 from remuda.images.library import read
 from remuda.images.state import Outcome, build_result
 from remuda.model.build import BuildState
-from remuda.model.image import BuildId
 from remuda.model.capsule import Capsule, encode_capsule
+from remuda.model.image import BuildId
 from remuda.model.upload import Trial, TrialResult, TrialTimes
 from remuda.store import paths
 from tests.support.imageharness import ADA, NOW_S, ImageHarness
