@@ -9,6 +9,7 @@ import secrets
 import stat
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -167,10 +168,8 @@ def _unanswered(store: Store, provider: str, node: Node, now_s: float) -> Capsul
     """Return what the records alone tell of a machine whose launcher does not answer."""
     stored = store.read(paths.launch(provider, node.id))
     launch: Launch | None = None
-    try:
+    with suppress(CorruptRecordError):  # as if there were none
         launch = None if stored is None else decode_launch(node.id, stored.value)
-    except CorruptRecordError:
-        pass  # as if there were none
     moments = [] if launch is None else [Moment(name="planned", at_s=launch.planned_s)]
     if launch is not None and launch.active_s is not None:
         moments.append(Moment(name="active", at_s=launch.active_s))
