@@ -2,15 +2,19 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from types import TracebackType
 from typing import Any, Final, Self, overload
 
+from remuda.archive.bounds import ArchiveBounds
+from remuda.archive.fetch import FetchPath
+from remuda.archive.trees import TreeEntry
 from remuda.insight.facts import NodeFacts, facts_of
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.jobreport import job_report
 from remuda.redaction import redact_text
+from remuda.ssh.api import Login
 from remuda.store.api import Session, StoreAwayError, StoreRefusedError
 from requestor.accept import AcceptedNode
 from requestor.capturing import (
@@ -22,6 +26,7 @@ from requestor.capturing import (
 )
 from requestor.context import RequestorContext
 from requestor.errors import CaptureTimeoutError, NodesLostError, RequestorError
+from requestor.fetching import BOUNDS, fetch_from, fetch_paths
 from requestor.release import hold_node, release_nodes
 from requestor.reporting import report_node
 
@@ -230,6 +235,42 @@ class LeasedNode:
                 f"there is no snapshot of node {self.id} after {timeout_s:g} s: {fate.why}"
             )
         return outcome_of(self.id, image, fate)
+
+    def fetch(
+        self,
+        paths: Iterable[str | FetchPath],
+        *,
+        key_file: str | None = None,
+        bounds: ArchiveBounds = BOUNDS,
+        insecure: bool = False,
+    ) -> Iterator[TreeEntry]:
+        """Yield files of the machine, over an SSH session that lasts as long as this is iterated.
+
+        One stream, however many files; the machine needs ``tar``, and no credential. Read each
+        file's pieces before the next entry is asked for. Names, links and all else are what the
+        machine says: let an :class:`remuda.archive.writer.Archive` store them.
+
+        Args:
+            paths: Files and folders; relative ones, to the user's home.
+            key_file: Private key for the login; None asks the agent.
+            bounds: The bytes and files of each path, the time of all.
+            insecure: Log in even if no host key of the machine is known.
+
+        Raises:
+            InvalidOptionsError: *paths* cannot be.
+            TreeError: While it is iterated: it breaks off, or is beyond a bound.
+            SshError: Likewise: there is no way in.
+        """
+        wanted = fetch_paths(paths)
+        login = Login(
+            address=self.address,
+            port=self.port,
+            user=self.user,
+            key_file=key_file,
+            host_keys=self.host_keys,
+        )
+        clock = self._context.clock
+        return fetch_from(login, wanted, bounds=bounds, insecure=insecure, clock=clock)
 
     def mark(self, state: LeaseState) -> None:
         """Note what happened to it elsewhere; a state other than ours is final."""

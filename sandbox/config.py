@@ -235,6 +235,7 @@ class Quota(Section):
     security_group_rule: Limit = 100
     images: Limit = 100
     images_mib: Limit = -1
+    objects_mib: Limit = 10_240
 
 
 def change_quota(current: Quota, doc: Mapping[str, Any], *, path: str = "") -> Quota:

@@ -40,8 +40,8 @@ class EffectKind(StrEnum):
     DROP = "drop"  # close the connection, nothing done
     LOSE_REPLY = "lose_reply"  # do the work, then close the connection
     QUOTA = "quota"  # refuse in Nova's words for an exceeded quota
-    CUT = "cut"  # an image's data ends in the middle
-    GARBLE = "garble"  # one byte of an image's data arrives as another
+    CUT = "cut"  # the data of an image or object ends in the middle
+    GARBLE = "garble"  # one byte of such data arrives as another
     OMIT = "omit"  # leave matching things out of a list
     BOOT_ERROR = "boot_error"  # the server ends in ERROR with a fault
     BOOT_HANG = "boot_hang"  # the server stays in BUILD
@@ -75,8 +75,8 @@ class SshMode(StrEnum):
 #: The operations (patterns) an effect belongs to; effects not named here fit every API call.
 EFFECT_OPERATIONS: Final[Mapping[EffectKind, tuple[str, ...]]] = {
     EffectKind.QUOTA: ("server.create", "floatingip.create", "port.create", "image.create"),
-    EffectKind.CUT: ("image.download",),
-    EffectKind.GARBLE: ("image.download", "image.upload"),
+    EffectKind.CUT: ("image.download", "object.get"),
+    EffectKind.GARBLE: ("image.download", "image.upload", "object.get", "object.put"),
     EffectKind.OMIT: ("*.list",),
     EffectKind.DELETE_ERROR: ("server.delete",),
     EffectKind.DELETE_HANG: ("server.delete",),

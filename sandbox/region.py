@@ -1,4 +1,4 @@
-"""One region: a Nova, a Glance and a Neutron that know each other."""
+"""One region: a Nova, a Glance and a Neutron that know each other, and a Swift."""
 
 from __future__ import annotations
 
@@ -29,6 +29,10 @@ from sandbox.network.api import NetworkApi
 from sandbox.network.groups import SecurityGroups
 from sandbox.network.state import NetworkState
 from sandbox.network.tables import Row
+from sandbox.object.access import Doorman
+from sandbox.object.containers import ContainerApi
+from sandbox.object.data import ObjectApi
+from sandbox.object.store import ObjectState
 from sandbox.quota import Quotas
 from sandbox.stores import Stores
 from sandbox.web.call import Op
@@ -83,8 +87,16 @@ def build_region(name: str, around: Surroundings, networks: Mapping[str, IPv4Net
             Service.COMPUTE: [*api.ops(), *actions.ops(), *ExtrasApi(stores).ops()],
             Service.IMAGE: [*images.ops(), *transfer.ops(), *MemberApi(stores.images).ops()],
             Service.NETWORK: NetworkApi(stores.network, stores.groups).ops(),
+            Service.OBJECT: _object_ops(name, around, stores.quotas),
         },
     )
+
+
+def _object_ops(name: str, around: Surroundings, quotas: Quotas) -> list[Op]:
+    state = ObjectState(around.image_folder / f"{name}-objects", around.clock)
+    doorman = Doorman(state, around.clock)
+    objects = ObjectApi(state, doorman, quotas, around.clock)
+    return [*ContainerApi(state, doorman).ops(), *objects.ops()]
 
 
 def _stores(name: str, around: Surroundings, networks: Mapping[str, IPv4Network]) -> Stores:

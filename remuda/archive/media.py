@@ -10,8 +10,11 @@ HEAD_BYTES: Final = 1024
 
 #: What people open in a browser and want to read there.
 _READ: Final = frozenset(
-    "log txt out err trace diff patch cfg conf ini toml yaml yml md rst csv tsv sh py rb pl go rs c"
-    " h cc cpp java list repo service properties tap".split()
+    {
+        *("log", "txt", "out", "err", "trace", "diff", "patch", "cfg", "conf", "ini", "toml"),
+        *("yaml", "yml", "md", "rst", "csv", "tsv", "sh", "py", "rb", "pl", "go", "rs", "c"),
+        *("h", "cc", "cpp", "java", "list", "repo", "service", "properties", "tap"),
+    }
 )
 #: Names of compressed files: sent as what they are, never decoded on the way.
 _SQUEEZED: Final = {

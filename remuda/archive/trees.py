@@ -1,6 +1,7 @@
 """A tree of files on its way into an archive: read once, in order, never whole in memory."""
 
 import os
+import posixpath
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,10 @@ class TreeError(Exception):
     """The tree breaks off here; what came before is whole. One sentence for people."""
 
 
+class UnreadableError(Exception):
+    """One file cannot be read; the tree goes on."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeFile:
     """A file.
@@ -22,7 +27,7 @@ class TreeFile:
     Attributes:
         name: Below the root of the tree, with slashes; not yet believed (see ``names.py``).
         pieces: Its content; read before the next entry is asked for, or not at all. May raise
-            TreeError.
+            TreeError or UnreadableError.
         modified_s: Seconds since the epoch, or None.
     """
 
@@ -45,10 +50,15 @@ class TreeLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
-    """Something that is in the tree and does not come into an archive."""
+    """Something that is in the tree and does not come into an archive.
+
+    Attributes:
+        wanted: Somebody asked for just that: the archive is not complete without it.
+    """
 
     name: str
     why: str
+    wanted: bool = False
 
 
 TreeEntry = TreeFile | TreeLink | LeftOut
@@ -80,18 +90,21 @@ def _entry(path: Path, name: str) -> TreeEntry:
     try:
         about = path.lstat()
         if stat.S_ISLNK(about.st_mode):
-            target = os.path.normpath(f"{os.path.dirname(name)}/{os.readlink(path)}")  # noqa: PTH115, PTH120 - texts
-            return TreeLink(name=name, target=target)
+            target = posixpath.join(posixpath.dirname(name), os.readlink(path))  # noqa: PTH115 - a text
+            return TreeLink(name=name, target=posixpath.normpath(target))
         if not stat.S_ISREG(about.st_mode):
             return LeftOut(name=name, why="it is no file")
-        # O_NOFOLLOW: what became a link since then is not read.
-        number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         return LeftOut(name=name, why=error.strerror or str(error))
-    return TreeFile(name=name, pieces=_pieces(number), modified_s=about.st_mtime)
+    return TreeFile(name=name, pieces=_pieces(path), modified_s=about.st_mtime)
 
 
-def _pieces(number: int) -> Iterator[bytes]:
-    with open(number, "rb") as file:  # noqa: PTH123 - a descriptor
-        while piece := file.read(PIECE_BYTES):
-            yield piece
+def _pieces(path: Path) -> Iterator[bytes]:
+    try:
+        # O_NOFOLLOW: what became a link since then is not read.
+        number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(number, "rb") as file:  # noqa: PTH123 - a descriptor
+            while piece := file.read(PIECE_BYTES):
+                yield piece
+    except OSError as error:
+        raise UnreadableError(error.strerror or str(error)) from error

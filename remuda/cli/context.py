@@ -21,6 +21,7 @@ from remuda.store.options import StoreOptions
 
 if TYPE_CHECKING:
     from remuda.cloud.image_store import ImageStore
+    from remuda.cloud.objects import ObjectStore
     from remuda.config.model import Config
     from remuda.ssh.session import SshSession
 
@@ -76,6 +77,13 @@ def _open_images(config: "Config", provider: str) -> "Iterator[ImageStore]":
         cloud.close()
 
 
+def _open_objects(cloud: str) -> "ObjectStore":
+    from remuda.cloud.account import AccountSettings  # noqa: PLC0415 - slow, for few commands
+    from remuda.cloud.openstack_objects import open_objects  # noqa: PLC0415
+
+    return open_objects(AccountSettings(cloud=cloud), clock=SystemClock())
+
+
 class OpensSessions(Protocol):
     """Logs in to a machine; see :func:`remuda.ssh.session.open_session`."""
 
@@ -116,6 +124,7 @@ class CommandContext:
         zookeeper: ``host:port,…[/chroot]``; wins over the file.
         connect: Opens the store.
         open_images: Opens the images of a provider.
+        open_objects: Opens the object store of a cloud that the user's clouds.yaml names.
         open_session: Logs in to a machine.
         check_key: Raises an SshError if a key file (None: an agent's key) is of no use.
     """
@@ -124,6 +133,7 @@ class CommandContext:
     zookeeper: str | None = None
     connect: Callable[[StoreOptions], Store] = _connect
     open_images: OpensImages = _open_images
+    open_objects: "Callable[[str], ObjectStore]" = _open_objects
     open_session: OpensSessions = _open_session
     check_key: Callable[[str | None], None] = _check_key
     clock: Clock = field(default_factory=SystemClock)

@@ -65,6 +65,7 @@ class _Call:
         stop: Makes *feed* return soon.
         limit_s: It is ended after this; None: never.
         stopped: Asked now and then if there is a limit: it is ended, too.
+        drain_s: So long after its exit its output may take, if there is a limit.
     """
 
     command: Sequence[str] | str
@@ -74,6 +75,7 @@ class _Call:
     stop: Callable[[], None] = _nothing
     limit_s: float | None = None
     stopped: Callable[[], bool] = _never
+    drain_s: float | None = _DRAIN_S
 
 
 class SshSession:
@@ -113,6 +115,8 @@ class SshSession:
         stdout: Sink | None = None,
         stderr: Sink | None = None,
         env: Mapping[str, str] | None = None,
+        limit_s: float | None = None,
+        stopped: Callable[[], bool] = _never,
     ) -> int:
         """Run a command and return its exit code; 128 and the number for a death by signal.
 
@@ -123,8 +127,11 @@ class SshSession:
             stdout: Where the output goes, unchanged and as it comes; None: thrown away.
             stderr: The same for errors.
             env: Added to the environment, through the encrypted connection.
+            limit_s: For all of it, output that is still read included; None: as long as it takes.
+            stopped: Asked about twice a second if there is a limit: True ends it.
 
         Raises:
+            CutShortError: It took too long, or was stopped.
             ConnectionLostError: Whether the command ended is not known.
             OSError: Of a local stream; the command was ended. BrokenPipeError if the reader of
                 our output went away.
@@ -137,6 +144,9 @@ class SshSession:
                 sinks=(stdout, stderr),
                 feed=source.feed,
                 stop=source.stop,
+                limit_s=limit_s,
+                stopped=stopped,
+                drain_s=limit_s,
             )
             return self._execute(call)
 
@@ -290,9 +300,9 @@ class SshSession:
 
     def _enough(self, call: "_Call") -> Callable[[], bool]:
         """Return what says when to wait no more for output after the exit of a command."""
-        if call.limit_s is None:
+        if call.limit_s is None or call.drain_s is None:
             return _never
-        ends_s = self._clock.monotonic_s() + _DRAIN_S
+        ends_s = self._clock.monotonic_s() + call.drain_s
         return lambda: call.stopped() or self._clock.monotonic_s() >= ends_s
 
     def _interrupt(self, channel: paramiko.Channel, token: str) -> None:

@@ -4,6 +4,7 @@ import shlex
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final, Protocol
@@ -117,6 +118,7 @@ class ParallelRun:
         outlets: For each node, where its output and its errors go.
         clock: The time.
         connect: Logs in to a machine.
+        keep: Leave the connections open for :meth:`session`, until :meth:`stop`.
     """
 
     def __init__(
@@ -127,12 +129,15 @@ class ParallelRun:
         *,
         clock: Clock,
         connect: OpensSessions,
+        keep: bool = False,
     ) -> None:
         self._job = job
         self._nodes = nodes
         self._outlets = outlets
         self._clock = clock
         self._connect = connect
+        self._keep = keep
+        self._kept: dict[int, SshSession] = {}
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._sessions: list[SshSession] = []
@@ -141,11 +146,14 @@ class ParallelRun:
     def run(self) -> int:
         """Run everywhere and return the exit code: the highest, 0 only if all are."""
         with ThreadPoolExecutor(len(self._nodes), thread_name_prefix="remuda-run") as pool:
+            kept = False
             try:
                 at_work = [pool.submit(self._work, index) for index in range(len(self._nodes))]
                 late = wait(at_work, timeout=self._job.timeout_s).not_done
+                kept = self._keep and not late
             finally:
-                self.stop()
+                if not kept:
+                    self.stop()
         for index, work in enumerate(at_work):
             work.result()
             if work in late:
@@ -161,11 +169,30 @@ class ParallelRun:
         for session in sessions:
             session.close()
 
+    def session(self, index: int) -> SshSession:
+        """Return the connection of a job that has ended, or a new one; closed by :meth:`stop`.
+
+        Raises:
+            SshError: There is none.
+        """
+        if (session := self._kept.get(index)) is not None and not self._stopped.is_set():
+            return session
+        node = self._nodes[index]
+        session = self._connect(login_of(node, self._job.key_file), insecure=self._job.insecure)
+        with self._lock:
+            self._sessions.append(session)
+        return session
+
     def _work(self, index: int) -> None:
         outcome = self.outcomes[index]
         try:
-            with self._open(self._nodes[index]) as session:
+            session = self._open(self._nodes[index])
+            with ExitStack() as closing:
+                closing.callback(session.close)
                 outcome.code = self._use(session, index)
+                if self._keep:
+                    closing.pop_all()
+                    self._kept[index] = session
         except SshError as error:
             outcome.why = str(error)
             outcome.here = isinstance(error, HostKeyUnknownError | KeyFileError | NoKeyError)

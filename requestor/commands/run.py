@@ -1,10 +1,13 @@
 """`remuda run`: a command on a fresh machine, as if it were here."""
 
 import logging
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -14,11 +17,15 @@ from remuda.cli.durations import duration
 from remuda.cli.errors import MistakeError
 from remuda.cli.known_names import check_labels, check_provider
 from remuda.cli.output import age
+from remuda.cloud.api import CloudConfigError
 from remuda.insight import tree
 from remuda.insight.tree import reader
+from remuda.model.job import job_variables
 from remuda.ssh.errors import SshError
 from remuda.store.api import StoreError
 from requestor.client import Client
+from requestor.commands.archive_options import ArchiveOrder, archive_of, archive_options
+from requestor.commands.archiving import JobArchiving
 from requestor.commands.ending import RequestorCommand, this_ending
 from requestor.commands.failure_lines import telling_failures
 from requestor.commands.options import Asking, asking_of, asking_options, check_command
@@ -28,6 +35,9 @@ from requestor.commands.waiting import accept
 from requestor.context import default_requestor
 from requestor.errors import RequestorError
 from requestor.nodes import NodeSet
+
+if TYPE_CHECKING:
+    from remuda.cloud.objects import ObjectStore
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +50,7 @@ class Order:
 
     Attributes:
         hold_s: Keep the machines for a person for so long if the command fails; None: do not.
+        archive: What is kept of what the job leaves on its machines; None: nothing.
     """
 
     label: str
@@ -47,6 +58,7 @@ class Order:
     asking: Asking
     job: RemoteJob
     hold_s: float | None
+    archive: ArchiveOrder | None = None
 
 
 @click.command(
@@ -57,6 +69,7 @@ class Order:
         "remuda run small --copy . -- ./run-tests.sh",
         "remuda run small --count 3 -- hostname",
         "remuda run small --hold-on-failure=4h --timeout 30m -- tox",
+        "remuda run small --archive results --archive-to mycloud:ci/logs -- make test",
     ),
 )
 @click.argument("label")
@@ -101,6 +114,7 @@ class Order:
 @click.option("--stdin", is_flag=True, help="Pass our standard input on (one machine only).")
 @click.option("--quiet", is_flag=True, help="Say nothing of our own.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines (docs/cli.md).")
+@archive_options
 @asking_options
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @with_context
@@ -118,7 +132,7 @@ def run(
     quiet: bool,
     as_json: bool,
     command: tuple[str, ...],
-    **asking: Any,
+    **more: Any,
 ) -> None:
     """Run COMMAND on a fresh machine of LABEL, with its exit code as ours.
 
@@ -143,7 +157,14 @@ def run(
             stdin=sys.stdin.buffer if stdin else None,
             insecure=insecure,
         )
-        order = Order(label=label, count=count, asking=asking_of(asking), job=job, hold_s=hold_s)
+        order = Order(
+            archive=archive_of(more),
+            label=label,
+            count=count,
+            asking=asking_of(more),
+            job=job,
+            hold_s=hold_s,
+        )
         code = _carry_out(context, order, reporter)
     raise click.exceptions.Exit(code)
 
@@ -176,7 +197,7 @@ def _carry_out(context: CommandContext, order: Order, reporter: RunReporter) -> 
         for parallel in runs:
             parallel.stop()
 
-    with context.store() as store:
+    with context.store() as store, _objects(context, order.archive) as objects:
         _check_key(context, order.job.key_file)
         read = reader(store)
         check_labels(read, [order.label])
@@ -188,13 +209,20 @@ def _carry_out(context: CommandContext, order: Order, reporter: RunReporter) -> 
             pending = client.request({order.label: order.count}, **order.asking.as_arguments())
             started_s = context.clock.monotonic_s()
             what = f"{order.count} {order.label}"
-            with accept(pending, what, ending, reporter.tell) as nodes:
+            accepting = accept(pending, what, ending, reporter.tell)
+            with accepting as nodes, ExitStack() as closing:
                 _tell_nodes(reporter, nodes, context.clock.monotonic_s() - started_s)
                 outlets = [reporter.outlets(node, index) for index, node in enumerate(nodes)]
                 parallel = ParallelRun(
-                    order.job, nodes, outlets, clock=context.clock, connect=context.open_session
+                    order.job,
+                    nodes,
+                    outlets,
+                    clock=context.clock,
+                    connect=context.open_session,
+                    keep=order.archive is not None,
                 )
                 runs.append(parallel)
+                closing.callback(parallel.stop)
                 ending.on_asked(parallel.stop)
                 nodes.check()
                 code = parallel.run()
@@ -202,9 +230,49 @@ def _carry_out(context: CommandContext, order: Order, reporter: RunReporter) -> 
                 _tell_outcomes(reporter, parallel, code)
                 nodes.check()
                 _report(parallel)
+                if order.archive is not None and order.archive.wanted(code):
+                    archiving = _archiving(context, order, order.archive, objects, code)
+                    archiving.archive(parallel, reporter)
+                    ending.check()
                 if code and order.hold_s is not None:
                     _hold(reporter, nodes, order, code)
     return code
+
+
+@contextmanager
+def _objects(
+    context: CommandContext, archive: ArchiveOrder | None
+) -> "Iterator[ObjectStore | None]":
+    """Open the object store of an archive, so that a wrong name costs no machine."""
+    if archive is None or archive.place.folder is not None:
+        yield None
+        return
+    try:
+        objects = context.open_objects(archive.place.cloud)
+    except CloudConfigError as error:
+        raise MistakeError(f"--archive-to: {error}") from error
+    try:
+        yield objects
+    finally:
+        objects.close()
+
+
+def _archiving(
+    context: CommandContext,
+    order: Order,
+    archive: ArchiveOrder,
+    objects: "ObjectStore | None",
+    code: int,
+) -> JobArchiving:
+    ending = this_ending()
+    return JobArchiving(
+        order=archive,
+        start=order.job.copy_to if order.job.copy is not None else ".",
+        objects=objects,
+        about={"label": order.label, "code": code, "job": job_variables(os.environ)},
+        clock=context.clock,
+        stopped=lambda: ending.asked,
+    )
 
 
 def _tell_nobody(reporter: RunReporter) -> None:

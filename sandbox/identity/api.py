@@ -91,12 +91,12 @@ class IdentityApi:
             doc |= {
                 "project": {"id": who.project_id, "name": who.project, "domain": DOMAIN},
                 "roles": [{"id": role, "name": role} for role in who.roles],
-                "catalog": self._endpoints.catalog(),
+                "catalog": self._endpoints.catalog(who.project_id),
             }
         return {"token": doc}
 
-    async def _catalog(self, _call: Call) -> Response:
-        return reply({"catalog": self._endpoints.catalog()})
+    async def _catalog(self, call: Call) -> Response:
+        return reply({"catalog": self._endpoints.catalog(call.who.project_id)})
 
     async def _mine(self, call: Call) -> Response:
         user = self._find_user(call.who.user_id)

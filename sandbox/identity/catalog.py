@@ -14,9 +14,10 @@ _NAMES: Final = {
     Service.COMPUTE: "nova",
     Service.IMAGE: "glance",
     Service.NETWORK: "neutron",
+    Service.OBJECT: "swift",
 }
 #: What deployments register: Nova versioned, Glance and Neutron by their roots.
-_VERSIONED: Final = (Service.COMPUTE, Service.IDENTITY)
+_VERSIONED: Final = (Service.COMPUTE, Service.IDENTITY, Service.OBJECT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,8 @@ class Endpoints:
         """The URL to log in at."""
         return versioned(Service.IDENTITY, self.root(Service.IDENTITY))
 
-    def catalog(self) -> list[dict[str, Any]]:
-        """Return the catalogue as it stands in a token."""
+    def catalog(self, project_id: str) -> list[dict[str, Any]]:
+        """Return the catalogue as it stands in a token; Swift's endpoint names the project."""
         return [
             {
                 "id": stable_id("service", service).replace("-", ""),
@@ -49,16 +50,18 @@ class Endpoints:
                 "endpoints": [
                     endpoint
                     for region in self.regions
-                    for endpoint in self._endpoints(service, region)
+                    for endpoint in self._endpoints(service, region, project_id)
                 ],
             }
             for service in Service
         ]
 
-    def _endpoints(self, service: Service, region: str) -> list[dict[str, Any]]:
+    def _endpoints(self, service: Service, region: str, project_id: str) -> list[dict[str, Any]]:
         url = self.root(service, region)
         if service in _VERSIONED:
             url = versioned(service, url)
+        if service is Service.OBJECT:
+            url = f"{url}/AUTH_{project_id}"
         return [
             {
                 "id": stable_id("endpoint", service, region, interface).replace("-", ""),

@@ -1,17 +1,19 @@
 """Refusals, in the words and shapes of each service.
 
 Sources: the error bodies in the API references of Keystone v3, Nova v2.1, Glance v2 and
-Neutron v2.0, and what ``openstack.exceptions.raise_from_response`` digs out of them.
+Neutron v2.0, Swift's ``swob.py``, and what ``openstack.exceptions.raise_from_response`` digs out
+of them.
 """
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, Final
 
-from starlette.responses import JSONResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 
 class Service(StrEnum):
@@ -21,6 +23,7 @@ class Service(StrEnum):
     COMPUTE = "compute"
     IMAGE = "image"
     NETWORK = "network"
+    OBJECT = "object-store"
 
 
 class ApiError(Exception):
@@ -56,8 +59,11 @@ _NOVA_FAULTS: Final[Mapping[int, str]] = {
 }
 
 
-def response(service: Service, error: ApiError) -> JSONResponse:
+def response(service: Service, error: ApiError) -> Response:
     """Write *error* as *service* would."""
+    if service is Service.OBJECT:
+        page = f"<html><h1>{_title(error.status)}</h1><p>{html.escape(error.message)}</p></html>"
+        return HTMLResponse(page, error.status, headers=error.headers)
     return JSONResponse(_doc(service, error), error.status, headers=error.headers)
 
 
@@ -79,7 +85,7 @@ def _doc(service: Service, error: ApiError) -> dict[str, Any]:
             }
         case Service.IMAGE:
             return {"message": error.message, "code": f"{error.status} {title}", "title": title}
-        case Service.IDENTITY:
+        case _:
             return {"error": {"code": error.status, "message": error.message, "title": title}}
 
 

@@ -27,6 +27,8 @@ def routes(service: Service, root: str) -> list[Route]:
     async def one_version(_request: Request) -> Response:
         return JSONResponse(single)
 
+    if service is Service.OBJECT:
+        return [Route("/info", all_versions)]
     version = _PATHS[service]
     return [
         Route("/", all_versions),
@@ -41,6 +43,7 @@ _PATHS: Final = {
     Service.COMPUTE: "/v2.1",
     Service.IMAGE: "/v2",
     Service.NETWORK: "/v2.0",
+    Service.OBJECT: "/v1",
 }
 
 
@@ -87,6 +90,8 @@ def _documents(service: Service, root: str) -> tuple[dict[str, Any], dict[str, A
                 for minor in range(_GLANCE_MINOR, -1, -1)
             ]
             return {"versions": entries}, {"versions": entries}
+        case Service.OBJECT:  # Swift has none of its own; this one serves its limits instead
+            return {"swift": _SWIFT_LIMITS, "tempurl": _TEMP_URL, "slo": _SLO}, {}
         case Service.NETWORK:
             entry = {"id": "v2.0", "status": "CURRENT", "links": links}
             # Neutron's own root of v2.0 lists resources; keystoneauth reads "versions" alone.
@@ -94,3 +99,15 @@ def _documents(service: Service, root: str) -> tuple[dict[str, Any], dict[str, A
 
 
 _GLANCE_MINOR: Final = 9
+_SWIFT_LIMITS: Final = {
+    "version": "2.38.0",
+    "max_file_size": 5 * 2**30,
+    "container_listing_limit": 10_000,
+    "max_object_name_length": 1024,
+    "max_container_name_length": 256,
+}
+_TEMP_URL: Final = {
+    "methods": ["GET", "HEAD", "PUT", "POST", "DELETE"],
+    "allowed_digests": ["sha256", "sha512"],
+}
+_SLO: Final = {"max_manifest_segments": 1000, "max_manifest_size": 8 * 2**20, "min_segment_size": 1}

@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from tests.bench import (
+    archiving,
     canaries,
     deciding,
     images_building,
@@ -48,6 +49,7 @@ GROUPS: Final[dict[tuple[str, ...], _Measure]] = {
     ("listings",): lambda folder, _wanted, quick: listing.measure(folder, quick=quick),
     ("take-over",): lambda folder, _wanted, quick: taking_over.measure(folder, quick=quick),
     ("transport",): lambda folder, _wanted, quick: transport.measure(folder, quick=quick),
+    ("archive",): lambda folder, _wanted, quick: archiving.measure(folder, quick=quick),
     ("proofs",): lambda folder, _wanted, quick: proving.measure(folder, quick=quick),
 }
 #: Those of images take longer than all others together, and are measured by themselves.

@@ -13,10 +13,20 @@ from remuda.cloud.api import Cloud, ImageWanted
 from remuda.cloud.errors import Effect
 from remuda.cloud.image_store import ImageStore
 from remuda.cloud.inspection import FloatingRoom
+from remuda.cloud.objects import ObjectStore
 from remuda.cloud.openstack import CloudSettings, OpenStackCloud
+from remuda.cloud.openstack_objects import OpenStackObjects
 from remuda.model.ids import ServerId
 from remuda.runtime.clock import SystemClock
-from tests.contract.cloud.bench import KEYPAIR, OWNER, Bench, Change, Entry, Fault
+from tests.contract.cloud.bench import (
+    KEYPAIR,
+    OWNER,
+    SEGMENT_BYTES,
+    Bench,
+    Change,
+    Entry,
+    Fault,
+)
 from tests.support.deadline import wait_for
 
 T = TypeVar("T")
@@ -48,6 +58,7 @@ class AccountBench(Bench):
         self.adapter = self.open()
         self.cloud: Cloud = self.adapter
         self.images: ImageStore = self.adapter.image_store()
+        self.objects: ObjectStore = self.objects_of(self.adapter)
         self.networks = networks
         self.inside = inside
         self.image_name = self.cloud.find_image(ImageWanted(pattern=".*")).name
@@ -74,6 +85,16 @@ class AccountBench(Bench):
         )
         self._opened.append(OpenStackCloud(settings, clock=SystemClock()))
         return self._opened[-1]
+
+    def objects_of(self, cloud: OpenStackCloud) -> ObjectStore:
+        """Return a connection's object store, with small segments and pages."""
+        return OpenStackObjects(
+            cloud._wire,
+            cloud._account,
+            clock=SystemClock(),
+            segment_bytes=SEGMENT_BYTES,
+            page_size=2,
+        )
 
     def arm(self, fault: Fault) -> bool:  # noqa: ARG002 - for others
         """Nothing can be asked of a cloud that works."""

@@ -9,9 +9,11 @@ from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 import pytest
+import requests
 
 from remuda.cloud.api import Cloud, ImageWanted, Server, ServerSpec, ServerStatus, TryLaterError
 from remuda.cloud.image_store import ImageEdit, ImageStore, StoredImage
+from remuda.cloud.objects import ObjectStore
 from remuda.cloud.sizes import FlavorWanted
 from remuda.model import tags
 from remuda.model.ids import NodeId, PoolName, ProviderName, ServerId
@@ -52,8 +54,18 @@ class Fault(StrEnum):
     UPLOAD_GARBLED = "upload: one byte arrives as another"
     DOWNLOAD_CUT = "download: the connection ends in the middle"
     DOWNLOAD_GARBLED = "download: one byte arrives as another"
+    OBJECT_LOST_REPLY = "put of an object: done, but the connection is dropped"
+    OBJECT_LOST_CALL = "put of an object: not done, and the connection is dropped"
+    OBJECT_GARBLED = "put of an object: one byte arrives as another"
+    OBJECT_QUOTA = "put of an object: 413, quota"
+    OBJECT_FULL = "put of an object: 507, no room on the disks"
+    OBJECT_BROKEN = "look at an object: 503"
+    OBJECT_CUT = "get of an object: the connection ends in the middle"
+    OBJECT_SPOILT = "get of an object: one byte arrives as another"
 
 
+#: Larger objects go in segments; the least that a real Swift takes is a byte.
+SEGMENT_BYTES: Final = 1 << 20
 #: Images of ours begin so.
 NAMES: Final = "contract-"
 RETRY_AFTER_S: Final = 7.0
@@ -78,6 +90,7 @@ class Bench(ABC):
     Attributes:
         cloud: The adapter.
         images: What goes with it.
+        objects: Likewise; with segments of :data:`SEGMENT_BYTES` and pages of two objects.
         image_name: Name of an image that is there.
         networks: What orders name.
         inside: Network for servers that get a floating IP; None: no floating IPs here.
@@ -86,6 +99,7 @@ class Bench(ABC):
 
     cloud: Cloud
     images: ImageStore
+    objects: ObjectStore
     image_name: str
     networks: tuple[str, ...] = ()
     inside: str | None = None
@@ -97,6 +111,15 @@ class Bench(ABC):
     def neighbour(self) -> tuple[Cloud, ImageStore] | None:
         """Return another project of the same cloud, or None if there is none."""
         return None
+
+    def other_objects(self) -> ObjectStore | None:
+        """Return the object store of another project, or None if there is none."""
+        return None
+
+    def fetch(self, url: str) -> tuple[int, bytes]:
+        """Return what anybody gets by a URL: the status, and the body."""
+        answer = requests.get(url, timeout=30.0, headers={"Accept-Encoding": "identity"})
+        return answer.status_code, answer.content
 
     def tokens(self) -> int | None:
         """Return how many tokens the cloud has given us so far, or None if it has none."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from remuda.cloud.api import (
     Cloud,
@@ -15,6 +15,7 @@ from remuda.cloud.api import (
 )
 from remuda.cloud.image_store import ImageStore
 from remuda.cloud.leftovers import Leftover, LeftoverKind
+from remuda.cloud.objects import ObjectStore
 from remuda.model.ids import ServerId
 from tests.contract.cloud.bench import KEYPAIR, RETRY_AFTER_S, Bench, Fault
 from tests.fakes.clock import ManualClock
@@ -22,10 +23,21 @@ from tests.fakes.cloud import FakeCloud
 from tests.fakes.cloud_fates import Boot, BootEnd, Create, Delete
 from tests.fakes.glance import FakeGlance, Snapshot, Transfer
 from tests.fakes.image_store import FakeImages
+from tests.fakes.object_store import FakeObjects, FakeSwift, Fate
 
 T = TypeVar("T")
 
 _TICKS_MAX = 1000
+_OBJECT_FATES: Final = {
+    Fault.OBJECT_LOST_REPLY: Fate.LOST_REPLY,
+    Fault.OBJECT_LOST_CALL: Fate.LOST_CALL,
+    Fault.OBJECT_GARBLED: Fate.GARBLED,
+    Fault.OBJECT_QUOTA: Fate.NO_ROOM,
+    Fault.OBJECT_FULL: Fate.NO_ROOM,
+    Fault.OBJECT_BROKEN: Fate.BROKEN,
+    Fault.OBJECT_CUT: Fate.CUT,
+    Fault.OBJECT_SPOILT: Fate.GARBLED,
+}
 
 
 class FakeBench(Bench):
@@ -42,6 +54,10 @@ class FakeBench(Bench):
         glance = FakeGlance()
         self.glance = glance
         self.images: ImageStore = FakeImages(self.fake, glance)
+        swift = FakeSwift(self.clock)
+        self.swift = swift
+        self.objects: ObjectStore = FakeObjects(swift)
+        self._other_objects = FakeObjects(swift, project="p2")
         self._other = FakeCloud(self.clock, seed=1)
         self._other_images = FakeImages(self._other, glance, project="p2")
         self.image_name = "debian-12"
@@ -90,7 +106,9 @@ class FakeBench(Bench):
             Fault.DOWNLOAD_CUT: Transfer.CUT,
             Fault.DOWNLOAD_GARBLED: Transfer.GARBLED,
         }
-        if fault in snapshots:
+        if fault in _OBJECT_FATES:
+            self.swift.next_fates.append(_OBJECT_FATES[fault])
+        elif fault in snapshots:
             self.glance.next_snapshots.append(snapshots[fault])
         elif fault in transfers:
             self.glance.next_transfers.append(transfers[fault])
@@ -110,6 +128,14 @@ class FakeBench(Bench):
     def neighbour(self) -> tuple[Cloud, ImageStore] | None:
         """Return another project."""
         return self._other, self._other_images
+
+    def other_objects(self) -> ObjectStore | None:
+        """Return that of another project."""
+        return self._other_objects
+
+    def fetch(self, url: str) -> tuple[int, bytes]:
+        """Ask the fake."""
+        return self.swift.fetch(url)
 
     def until(self, look: Callable[[], T], what: str) -> T:
         """Advance the clock second by second."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from remuda.cloud.api import Cloud
 from remuda.cloud.image_store import ImageStore
+from remuda.cloud.objects import ObjectStore
 from remuda.cloud.wire import PIECE_BYTES
 from tests.contract.cloud.account_bench import AccountBench
 from tests.contract.cloud.bench import RETRY_AFTER_S, Fault
@@ -42,6 +43,8 @@ _QUIESCE: Final = {
 }
 _SNAPSHOT: Final = {"service": "nova", "method": "POST", "path": "/action"}
 _FILE: Final = {"service": "glance", "path": "/file"}
+#: Objects, not containers.
+_OBJECT: Final = {"service": "swift", "path": "/v1/[^/]+/[^/]+/."}
 _TOKEN: Final = {"service": "keystone", "method": "POST", "path": "/auth/tokens"}
 #: What our clients call themselves.
 _AGENT: Final = "remuda "
@@ -73,6 +76,14 @@ _RULES: Final[Mapping[Fault, Mapping[str, Any]]] = {
     # After a whole piece of ours: what is broken off of the next one is not kept.
     Fault.DOWNLOAD_CUT: {**_FILE, "method": "GET", "cut": PIECE_BYTES + 100_000},
     Fault.DOWNLOAD_GARBLED: {**_FILE, "method": "GET", "garble": "answer"},
+    Fault.OBJECT_LOST_REPLY: {**_OBJECT, "method": "PUT", "drop": True, "late": True},
+    Fault.OBJECT_LOST_CALL: {**_OBJECT, "method": "PUT", "drop": True},
+    Fault.OBJECT_GARBLED: {**_OBJECT, "method": "PUT", "garble": "request"},
+    Fault.OBJECT_QUOTA: {**_OBJECT, "method": "PUT", "status": 413, "body": {}},
+    Fault.OBJECT_FULL: {**_OBJECT, "method": "PUT", "status": 507, "body": {}},
+    Fault.OBJECT_BROKEN: {**_OBJECT, "method": "HEAD", "status": 503},
+    Fault.OBJECT_CUT: {**_OBJECT, "method": "GET", "cut": 50_000},
+    Fault.OBJECT_SPOILT: {**_OBJECT, "method": "GET", "garble": "answer"},
 }
 #: A build is tried on another host; the lab has one, so the second attempt must fail as well.
 _TIMES: Final[Mapping[Fault, int]] = {Fault.BOOT_ERROR: 2}
@@ -105,6 +116,10 @@ class OpenStackBench(AccountBench):
     def neighbour(self) -> tuple[Cloud, ImageStore] | None:
         """Return the project of another user."""
         return self._other, self._other.image_store()
+
+    def other_objects(self) -> ObjectStore | None:
+        """Return that of another user's project."""
+        return self.objects_of(self._other)
 
     def tokens(self) -> int | None:
         """Count in the notes on Keystone's calls."""

@@ -12,6 +12,7 @@ import yaml
 
 from remuda.cloud.api import Cloud
 from remuda.cloud.image_store import ImageStore
+from remuda.cloud.objects import ObjectStore
 from tests.contract.cloud.account_bench import AccountBench
 from tests.contract.cloud.bench import RETRY_AFTER_S, Fault
 from tests.support.control import ask_control
@@ -84,6 +85,14 @@ _RULES: Final[Mapping[Fault, tuple[str, Mapping[str, object]]]] = {
     Fault.UPLOAD_GARBLED: ("image.upload", {"kind": "garble"}),
     Fault.DOWNLOAD_CUT: ("image.download", {"kind": "cut"}),
     Fault.DOWNLOAD_GARBLED: ("image.download", {"kind": "garble"}),
+    Fault.OBJECT_LOST_REPLY: ("object.put", {"kind": "lose_reply"}),
+    Fault.OBJECT_LOST_CALL: ("object.put", {"kind": "drop"}),
+    Fault.OBJECT_GARBLED: ("object.put", {"kind": "garble"}),
+    Fault.OBJECT_QUOTA: ("object.put", _http(413, text="Upload exceeds quota.")),
+    Fault.OBJECT_FULL: ("object.put", _http(507)),
+    Fault.OBJECT_BROKEN: ("object.show", _http(503)),
+    Fault.OBJECT_CUT: ("object.get", {"kind": "cut"}),
+    Fault.OBJECT_SPOILT: ("object.get", {"kind": "garble"}),
 }
 
 
@@ -119,6 +128,10 @@ class SandboxBench(AccountBench):
     def neighbour(self) -> tuple[Cloud, ImageStore] | None:
         """Return the project of another user."""
         return self._other, self._other.image_store()
+
+    def other_objects(self) -> ObjectStore | None:
+        """Return that of another user's project."""
+        return self.objects_of(self._other)
 
     def tokens(self) -> int | None:
         """Ask the control endpoint."""

@@ -177,8 +177,7 @@ class ScriptedApi:
             disable_nagle_algorithm = True  # head and body are two writes
 
             def _serve(self) -> None:
-                length = int(self.headers.get("Content-Length") or 0)
-                raw = self.rfile.read(length)
+                raw = _received(self.rfile, self.headers)
                 parts = urlsplit(self.path)
                 seen = Seen(
                     method=self.command,
@@ -190,7 +189,7 @@ class ScriptedApi:
                 self._give(api.answer(seen))
 
             # The base class's names.
-            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815
+            do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815
 
             def _give(self, reply: Reply) -> None:
                 if reply.manner is Manner.HANG:
@@ -205,8 +204,8 @@ class ScriptedApi:
                 self.send_response(reply.status)
                 for key, value in reply.headers.items():
                     self.send_header(key, value)
-                self.send_header("Content-Length", str(len(raw)))
-                self.end_headers()
+                _end_headers(self, raw, told="Content-Length" in reply.headers)
+                raw = b"" if self.command == "HEAD" else raw
                 if reply.manner is Manner.DRIBBLE_BODY:
                     _dribble(self.wfile, api._released, b"{")
                     return
@@ -218,6 +217,24 @@ class ScriptedApi:
                 """Say nothing."""
 
         return Handler
+
+
+def _end_headers(handler: BaseHTTPRequestHandler, raw: bytes, *, told: bool) -> None:
+    if not told:
+        handler.send_header("Content-Length", str(len(raw)))
+    handler.end_headers()
+
+
+def _received(source: BinaryIO, headers: Mapping[str, str]) -> bytes:
+    """Return a body, whole or in chunks; what of it came, where its sender broke off."""
+    if headers.get("Transfer-Encoding") != "chunked":
+        return source.read(int(headers.get("Content-Length") or 0))
+    body = b""
+    while size := int(source.readline() or b"0", 16):
+        body += source.read(size)
+        source.readline()
+    source.readline()
+    return body
 
 
 def _dribble(out: BinaryIO, stop: threading.Event, begin: bytes) -> None:
