@@ -102,6 +102,10 @@ class Body:
     Args:
         feed: Where its bytes come from.
         most: It has no more than that; the rest stays in the feed.
+
+    Attributes:
+        size: How many bytes have been taken.
+        done: All of them have: whatever a store says of fewer, it does not have the body.
     """
 
     def __init__(self, feed: Feed, most: int) -> None:
@@ -110,6 +114,7 @@ class Body:
         self._hash = hashlib.md5(usedforsecurity=False)
         self._again: list[bytes] | None = []
         self.size = 0
+        self.done = False
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield its pieces; anew, too, while they are few: a token may be refused.
@@ -129,6 +134,7 @@ class Body:
                 self._feed.ended()  # too many bytes show before the store has the last of these
             self._again = None if self.size > PIECE_BYTES else [*(self._again or ()), piece]
             yield piece
+        self.done = True
 
     @property
     def md5(self) -> str:

@@ -97,13 +97,15 @@ class Upload:
     # In one body
 
     def _whole(self, feed: Feed, most: int, fence: Fence) -> StoredObject:
-        body = Body(feed, most) if self._order.size_bytes is None else SizedBody(feed, most)
+        # What is empty and has a length is false, and left out by libraries.
+        sized = bool(self._order.size_bytes)
+        body = SizedBody(feed, most) if sized else Body(feed, most)
         try:
             answer = self._put(self._path, fence, data=body, headers=self._headers())
             _compare(self._order.name, body, answer)
         except UnknownOutcomeError as exc:
             answer = self._settled(exc)
-            if docs.etag_of(answer.headers) != body.md5:
+            if not body.done or docs.etag_of(answer.headers) != body.md5:
                 self._remove(exc)
                 raise TryLaterError(f"{exc}; what had come was deleted") from exc
         except (DamagedError, SourceError) as exc:
@@ -147,6 +149,8 @@ class Upload:
                 segments.append(self._segment(feed, len(segments), fence))
             return self._manifest(segments, fence)
         except (CloudError, SourceError) as exc:
+            if isinstance(exc, UnknownOutcomeError) and self._found(exc) is not None:
+                self._remove(exc)  # a manifest without its segments is no object
             self._drop_segments(exc)
             if isinstance(exc, UnknownOutcomeError):
                 raise TryLaterError(f"{exc}; what had come was deleted") from exc
@@ -271,5 +275,7 @@ class Upload:
 
 def _compare(name: str, body: Body, answer: Answer) -> None:
     told = docs.etag_of(answer.headers)
+    if not body.done:
+        raise DamagedError(f"object {name!a}: the store had enough before it had all")
     if told != body.md5:
         raise DamagedError(f"object {name!a} was sent with the MD5 {body.md5}, came with {told}")

@@ -309,6 +309,16 @@ def require_object_name(name: str) -> None:
         )
 
 
+def require_prefix(prefix: str) -> None:
+    """See that names of objects can begin so; they may all do so where it is empty.
+
+    Raises:
+        BadOrderError: If they cannot.
+    """
+    if prefix:
+        require_object_name(prefix.removesuffix("/"))
+
+
 def _require_metadata(metadata: Mapping[str, str]) -> None:
     if len(metadata) > METADATA_MAX:
         raise BadOrderError(f"an object has at most {METADATA_MAX} items of metadata")

@@ -33,11 +33,12 @@ from remuda.cloud.objects import (
     TooLargeError,
     require_container_name,
     require_object_name,
+    require_prefix,
 )
 from remuda.cloud.paths import UrlPath, quoted
 from remuda.cloud.rate import RateLimit
 from remuda.cloud.transfer import transfer_s_max
-from remuda.cloud.wire import Params, Wire
+from remuda.cloud.wire import PAGES_MAX, Params, Wire
 from remuda.runtime.clock import Clock
 from remuda.secret import Secret
 
@@ -195,9 +196,10 @@ class OpenStackObjects:
     def list_objects(self, container: str, prefix: str = "") -> tuple[StoredObject, ...]:
         """Return the objects; one call per page."""
         require_container_name(container)
+        require_prefix(prefix)
         found: dict[str, StoredObject] = {}
         marker = ""
-        while True:
+        for _ in range(PAGES_MAX):
             rows = self._page(container, prefix, marker)
             for row in rows:
                 try:
@@ -213,6 +215,7 @@ class OpenStackObjects:
             if len(rows) < self._page_size:
                 return tuple(found[name] for name in sorted(found))
             marker = _next_marker(container, rows[-1], marker)
+        raise TryLaterError(f"the listing of {container} has more than {PAGES_MAX} pages")
 
     def delete(self, container: str, name: str, *, fence: Fence = unfenced) -> None:
         """Delete an object; two calls."""
@@ -234,7 +237,9 @@ class OpenStackObjects:
         self, container: str, name: str, *, for_s: int, whole: bool = False, inline: bool = False
     ) -> Secret:
         """Return a signed URL; one call, or three if there was no key."""
-        url = self.url(container, name)
+        require_container_name(container)
+        (require_prefix if whole else require_object_name)(name)
+        url = f"{self._account.endpoint(SERVICE)}/{container}/{quoted(name)}"
         key = self._url_key(container)
         return self._signer.sign(url, key, name, for_s, whole=whole, inline=inline)
 

@@ -30,7 +30,9 @@ from remuda.cloud.objects import (
     TooLargeError,
     require_container_name,
     require_object_name,
+    require_prefix,
 )
+from remuda.cloud.paths import quoted
 from remuda.runtime.clock import Clock
 from remuda.secret import Secret
 
@@ -106,7 +108,7 @@ class FakeSwift:
             return False
         base = url.partition("?")[0]
         if prefix is not None:
-            base = base.removesuffix(name) + prefix
+            base = base.removesuffix(quoted(name)) + quoted(prefix)
         what = name if prefix is None else prefix
         right = UrlSigner(self.clock).sign(
             base, Secret(box.key), what, left_s, whole=prefix is not None, inline=False
@@ -260,19 +262,20 @@ class FakeObjects:
         """Return its URL."""
         require_container_name(container)
         require_object_name(name)
-        return f"{_BASE}{self.project}/{container}/{name}"
+        return f"{_BASE}{self.project}/{container}/{quoted(name)}"
 
     def signed_url(
         self, container: str, name: str, *, for_s: int, whole: bool = False, inline: bool = False
     ) -> Secret:
         """Sign it."""
+        (require_prefix if whole else require_object_name)(name)
         box = self._box(container)
         if not box.key:
             self._ours(container)
             box.key = f"key-of-{self.project}-{container}"
         signer = UrlSigner(self.swift.clock)
         signer.note(container, box.key)
-        url = self.url(container, name)
+        url = f"{_BASE}{self.project}/{container}/{quoted(name)}"
         return signer.sign(url, Secret(box.key), name, for_s, whole=whole, inline=inline)
 
     def close(self) -> None:
