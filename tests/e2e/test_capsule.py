@@ -1,4 +1,4 @@
-"""Capsules of real machines: one that fails and tells secrets, one whose job fails, one that lives."""
+"""Capsules of real machines: of a launch that fails, of a failed job, of one that lives."""
 
 import io
 import json
@@ -111,7 +111,7 @@ def test_a_machine_is_told_of_while_it_lives_and_when_its_job_has_failed(
     told = json.loads(alive.stdout)
     assert (told["kind"], told["provider"]) == ("asked", "alpha")
     assert told["token"]
-    assert [one["name"] for one in told["moments"]][0] == "planned"
+    assert told["moments"][0]["name"] == "planned"
     assert nodes[0].valid
 
     nodes[0].report(ok=False, why="2 tests failed")
