@@ -19,10 +19,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk]
 
 #: Says secrets, writes them where logs are read, and fails.
 _BLAB: Final = """
-mkdir -p /var/log
+log=/var/log/cloud-init.log
+say() { if [ "$(id -u)" = 0 ]; then cat >>$log; else sudo -n tee -a $log >/dev/null; fi; }
 echo "OS_PASSWORD=planted-in-output"
-echo "api_key=planted-in-a-log" >>/var/log/cloud-init.log
-echo "the log of cloud-init" >>/var/log/cloud-init.log
+printf 'api_key=planted-in-a-log\\nthe log of cloud-init\\n' | say
 exit 3
 """
 _PLANTED: Final = ("planted-in-output", "planted-in-a-log")
