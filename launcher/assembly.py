@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from launcher.actions import KINDS, Action, node_of
 from launcher.brain import Brain
+from launcher.capsule.hand_places import CapsuleStore
 from launcher.capsule.hand_store import StoreHands
-from launcher.capsule.stores import CapsuleStore
 from launcher.events import Event
 from launcher.fold import Fold
 from launcher.lanes import Lane, places

@@ -7,8 +7,8 @@ from typing import Any
 from launcher.actions import KINDS, Plan
 from launcher.assembly import assemble
 from launcher.brain import Brain
-from launcher.capsule.configured import stores_of
-from launcher.capsule.stores import CapsuleStore
+from launcher.capsule.hand_configured import stores_of
+from launcher.capsule.hand_places import CapsuleStore
 from launcher.lanes import LANE_SIZES
 from launcher.policy import Policy, compile_policy
 from launcher.provider.peers import Peers

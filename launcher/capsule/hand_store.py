@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from launcher.capsule.actions import StoreCapsule
 from launcher.capsule.events import CapsuleStored
 from launcher.capsule.hand_gather import in_record
-from launcher.capsule.stores import CapsuleStore
+from launcher.capsule.hand_places import CapsuleStore
 from launcher.server.hand_records import Records
 from remuda.model.capsulefile import pack
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from launcher.capsule.actions import TellCapsule
 from launcher.capsule.events import CapsuleStored, CapsuleTold
-from launcher.node.view import UNTOLD
+from launcher.node.view import UNANSWERED
 from launcher.world import World
 from remuda.frame.work import ByKind
 from remuda.metrics.sink import Metrics
@@ -50,5 +50,5 @@ class CapsuleResults:
         """Forget that it was answered: whoever waits may get it yet, after a moment."""
         view = self.world.nodes.views.get(action.node)
         if view is not None:
-            view.told = replace(UNTOLD, at_s=now.mono_s)
+            view.told = replace(UNANSWERED, at_s=now.mono_s)
             self.world.touch_node(view)

@@ -9,7 +9,7 @@ from launcher.capsule.hand_gather import GatherHands, new_mark
 from launcher.capsule.hand_store import StoreHands
 from launcher.events import Submit
 from launcher.node.actions import CollectEvidence
-from launcher.node.view import NodeView, Told
+from launcher.node.view import AnsweredWish, NodeView
 from launcher.world import World
 from remuda.frame.work import ByKind
 from remuda.model.capsule import ASKED, CapsuleKind
@@ -58,7 +58,7 @@ class CapsuleStarts:
 
     def _tell(self, action: TellCapsule, now: Now) -> None:
         view = self.world.nodes.views[action.node]
-        view.told = Told(token=action.token, at_s=now.mono_s)
+        view.told = AnsweredWish(token=action.token, at_s=now.mono_s)
         why = f"it was asked about; its launch is {view.launch.step if view.launch else 'unknown'}"
         found = describe(self.world, view, now, kind=CapsuleKind.ASKED, result=ASKED, why=why)
         seen = console_allowed(self.world, view)

@@ -48,7 +48,7 @@ UNLOCKED: Final = LockView()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class AnsweredWish:
     """The last wish for the capsule of a node that was answered, and when (monotonic)."""
 
     token: str = ""
@@ -56,7 +56,7 @@ class Told:
 
 
 #: Of most nodes.
-UNTOLD: Final = Told()
+UNANSWERED: Final = AnsweredWish()
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -96,7 +96,7 @@ class NodeView:
     patience: Patience = field(default_factory=Patience)
     end: End = LIVING
     guest: Guest | None = None
-    told: Told = UNTOLD
+    told: AnsweredWish = UNANSWERED
 
     @property
     def dying(self) -> bool:

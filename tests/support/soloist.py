@@ -8,7 +8,7 @@ from typing import Any, Final
 from launcher.actions import KINDS, Action
 from launcher.assembly import assemble
 from launcher.brain import Brain
-from launcher.capsule.stores import CapsuleStore
+from launcher.capsule.hand_places import CapsuleStore
 from launcher.events import Event
 from launcher.lanes import LANE_SIZES, Lane
 from launcher.policy import compile_policy

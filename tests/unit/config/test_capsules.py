@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from launcher.capsule.configured import stores_of
-from launcher.capsule.stores import FolderStore, SwiftStore
+from launcher.capsule.hand_configured import stores_of
+from launcher.capsule.hand_places import FolderStore, SwiftStore
 from remuda.config.revision import revision_of
 from remuda.model import tags
 from remuda.model.ids import ProviderName

@@ -1,8 +1,9 @@
 """The places for whole capsules, as a configuration names them."""
 
 from pathlib import Path
+from typing import Final
 
-from launcher.capsule.stores import CapsuleStore, FolderStore, SwiftStore
+from launcher.capsule.hand_places import CapsuleStore, FolderStore, SwiftStore
 from remuda.cloud.account import AccountSettings
 from remuda.cloud.objects import ObjectStore
 from remuda.cloud.openstack import CloudSettings, OpenStackCloud
@@ -11,7 +12,7 @@ from remuda.config.model import Config
 from remuda.model import tags
 from remuda.runtime.clock import Clock
 
-_MIB: int = 1024 * 1024
+_MIB: Final = 1024 * 1024
 
 
 def stores_of(config: Config, owner: tags.Owner, clock: Clock) -> tuple[CapsuleStore, ...]:
