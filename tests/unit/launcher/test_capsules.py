@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from launcher.capsule import deserving, gathering, hand_places
+from launcher.capsule import deserving, gathering
 from launcher.capsule.hand_places import CapsuleStore, FolderStore, SwiftStore
 from launcher.node.actions import Condemn
 from launcher.node.end import Failure
@@ -300,7 +300,7 @@ def test_a_folder_that_cannot_be_used_says_why(
         raise OSError(28, "No space left on device")
 
     place = folder_store(tmp_path / "full")
-    monkeypatch.setattr(hand_places.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     assert place.put("here", "1", b"x").why == "No space left on device"
     assert list(place.folder.iterdir()) == []
 
