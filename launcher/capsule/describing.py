@@ -111,4 +111,4 @@ def _proven(view: NodeView) -> list[Moment]:
         name = str(one.step) if str(one.step) == one.name else f"{one.step} {one.name}"
         found.append(Moment(name=name[:80], at_s=round(ended_s, 3), seconds=round(one.seconds, 3)))
         ended_s = max(0.0, ended_s - one.seconds)
-    return found[:0:-1] + found[:1] if len(found) > 1 else found
+    return found[::-1]
