@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from launcher.capsule.actions import KINDS as CAPSULES
+from launcher.capsule.actions import StoreCapsule, TellCapsule
 from launcher.capture.actions import KINDS as CAPTURES
 from launcher.capture.actions import AnswerCapture, NoteCaptureBuild
 from launcher.claim.actions import KINDS as CLAIMS
@@ -72,6 +74,8 @@ Action = (
     | NoteUse
     | Condemn
     | CollectEvidence
+    | StoreCapsule
+    | TellCapsule
     | DeleteServer
     | RemoveRecords
     | DeleteLeak
@@ -92,6 +96,7 @@ KINDS: Final[Kinds] = {
     **CLAIMS,
     **NODES,
     **CAPTURES,
+    **CAPSULES,
     **GUESTS,
     **IMAGES,
     **SERVERS,

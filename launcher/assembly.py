@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from launcher.actions import KINDS, Action, node_of
 from launcher.brain import Brain
+from launcher.capsule.hand_places import CapsuleStore
+from launcher.capsule.hand_store import StoreHands
 from launcher.events import Event
 from launcher.fold import Fold
 from launcher.lanes import Lane, places
@@ -62,6 +64,7 @@ def assemble(
     me: Member,
     workers: Workers[Action, Event, Lane],
     prover: Prover,
+    stores: tuple[CapsuleStore, ...] = (),
 ) -> Brain:
     """Wire one launcher together and start its mirrors; also used by tests with fakes."""
     provider = world.policy.provider
@@ -92,6 +95,7 @@ def assemble(
             store=store,
             cloud=CloudHands(cloud=cloud, clock=clock, owner=owner, records=records),
             proving=ProvingHands(prover, lambda: workers.stopped, clock, ground.inbox),
+            stores=StoreHands(records, stores, provider),
         ),
     )
     writer.refill()

@@ -7,6 +7,8 @@ from typing import Any
 from launcher.actions import KINDS, Plan
 from launcher.assembly import assemble
 from launcher.brain import Brain
+from launcher.capsule.hand_configured import stores_of
+from launcher.capsule.hand_places import CapsuleStore
 from launcher.lanes import LANE_SIZES
 from launcher.policy import Policy
 from launcher.policy_reader import PolicyReader
@@ -90,6 +92,7 @@ class LauncherRole:
             me=me,
             workers=Workers(ground.inbox, KINDS, LANE_SIZES),
             prover=ParamikoProver(),
+            stores=self._stores(config, installation),
         )
         ground.log.info("launcher.started", replica=me.id, url=me.url)
         return LauncherWorker(
@@ -97,7 +100,12 @@ class LauncherRole:
             reporter=Reporter(world=world, metrics=ground.metrics),
             cloud=lambda config: self._cloud(config, ground.metrics, installation),
             policies=policies,
+            stores=lambda config: self._stores(config, installation),
         )
+
+    def _stores(self, config: Config, installation: str) -> tuple[CapsuleStore, ...]:
+        owner = tags.Owner(installation=installation, provider=ProviderName(self.provider))
+        return stores_of(config, owner, self.clock)
 
     def _cloud(self, config: Config, metrics: Metrics, installation: str) -> Cloud:
         owner = tags.Owner(installation=installation, provider=ProviderName(self.provider))
@@ -112,12 +120,14 @@ class LauncherWorker:
     Attributes:
         cloud: Makes the cloud that a configuration describes.
         policies: Reads the policy that follows from one.
+        stores: And the places for whole capsules.
     """
 
     brain: Brain
     reporter: Reporter
     cloud: Callable[[Config], Cloud]
     policies: PolicyReader
+    stores: Callable[[Config], tuple[CapsuleStore, ...]]
 
     def turn(self, *, wait_s_max: float) -> Plan:
         """Let the brain take one turn."""
@@ -160,6 +170,7 @@ class LauncherWorker:
         check_keys(config, [provider])
         cloud = self.cloud(config)
         reconfigure(self.brain, self.policies.read(config), cloud)
+        self.brain.starter.stores.stores = self.stores(config)
 
     def note_config(self, error: str | None) -> None:
         """Show what is wrong with the configuration, and judge everything again."""

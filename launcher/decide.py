@@ -6,6 +6,8 @@ closely, and so the plan is made in two parts.
 """
 
 from launcher.actions import Plan
+from launcher.capsule.asking import tell_capsules
+from launcher.capsule.storing import store_capsules
 from launcher.claim.takeover import keep_claims
 from launcher.image.using import note_uses
 from launcher.node.lifecycle import live
@@ -60,5 +62,7 @@ def go_on(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     poll_cloud(world, now, plan)
     find_ports(world, now, plan)
     tidy(world, now, plan)
+    tell_capsules(world, agenda, now, plan)
+    store_capsules(world, plan)
     tell_verdicts(world, agenda, now, plan)
     publish(world, now, plan)

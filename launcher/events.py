@@ -6,6 +6,7 @@ Only :class:`~launcher.node.events.ScriptBegun` comes in between.
 from collections.abc import Callable
 
 from launcher.actions import Action
+from launcher.capsule.events import CapsuleStored, CapsuleTold
 from launcher.guest.events import GuestTried
 from launcher.node.events import EvidenceCollected, IdsDrawn, Probed, Proved, ScriptBegun
 from launcher.provider.events import Rescued, Surveyed, Tidied
@@ -38,6 +39,8 @@ Event = (
     | Probed
     | GuestTried
     | EvidenceCollected
+    | CapsuleStored
+    | CapsuleTold
     | Rescued
     | Registered
     | Tidied

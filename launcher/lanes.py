@@ -17,6 +17,7 @@ class Lane(StrEnum):
 
     LIST = "list"
     EVIDENCE = "evidence"
+    CAPSULE = "capsule"
     OTHER = "other"
     CREATE = "create"
     DELETE = "delete"
@@ -43,6 +44,11 @@ def machine(node: NodeId) -> tuple[str, str]:
 def noting(node: NodeId) -> tuple[str, str]:
     """Return what is busy while a launch record is written for the stage alone; hands go on."""
     return "note", node
+
+
+def capsule(node: NodeId) -> tuple[str, str]:
+    """Return what is busy while the capsule of a node is stored or told; the node is not."""
+    return "capsule", node
 
 
 def tallying(image: str) -> tuple[str, str]:
@@ -93,6 +99,7 @@ PROOFS_MAX: Final = 96
 LANE_SIZES: Final[Mapping[Lane, int]] = {
     Lane.LIST: 2,
     Lane.EVIDENCE: 4,
+    Lane.CAPSULE: 2,
     Lane.OTHER: 4,
     Lane.CREATE: 12,
     Lane.DELETE: 8,

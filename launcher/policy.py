@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from remuda.config import trees
+from remuda.config.capsules import Capsules
 from remuda.config.capturing import CaptureRules, rules_of
 from remuda.config.fingerprint import ReadTree, Trees, image_fingerprint, read_trees
 from remuda.config.images import BaseFrom
 from remuda.config.model import Config, Label, NodeImageFrom, Pool, PoolLabel, Provider
 from remuda.config.recipes import ImageRecipe, ProviderMaking, recipes
+from remuda.config.revision import revision_of
 from remuda.config.sources import UnreadableError
 from remuda.model.imageask import ImageUse, image_label
 
@@ -81,6 +83,8 @@ class Policy:
         kept: How many builds of each image of ours are kept here.
         labels: What the labels promise.
         captures: Of which machines images may be captured, and for whom.
+        capsules: What is kept of machines that fail.
+        revision: Which configuration this is, in a word: another one has another.
         pinned: The id of the installation is in the configuration, not only in ZooKeeper.
     """
 
@@ -94,6 +98,8 @@ class Policy:
     plain: Mapping[Key, PoolLabel] = field(default_factory=dict)
     kept: Mapping[str, int] = field(default_factory=dict)
     captures: CaptureRules = field(default_factory=rules_of)
+    capsules: Capsules = field(default_factory=Capsules)
+    revision: str = ""
     pinned: bool = False
     max_hold_age_s: float | None = None
     #: A provider that is not the first choice waits this long per rank before it steps in.
@@ -177,6 +183,8 @@ def compile_policy(config: Config, provider: str, read: ReadTree = trees.read) -
         plain=without,
         kept={recipe.name: recipe.keep for recipe in ours},
         captures=rules_of(known, config.labels),
+        capsules=config.capsules,
+        revision=revision_of(config),
         pinned=config.installation is not None,
         max_hold_age_s=config.max_hold_age,
     )

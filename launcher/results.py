@@ -9,6 +9,7 @@ again, and the next plan goes on from there.
 from dataclasses import dataclass, field
 
 from launcher.actions import Action
+from launcher.capsule.results import CapsuleResults
 from launcher.capture.results import CaptureResults
 from launcher.claim.results import ClaimResults
 from launcher.events import Event
@@ -54,6 +55,7 @@ class Results:
         captures, guests = CaptureResults(world, nodes, log), GuestResults(world, nodes, log)
         servers = ServerResults(world, keys, self.owner, log, metrics)
         provider = ProviderResults(world, log, metrics)
+        capsules = CapsuleResults(world, log, metrics)
         self.intake = Intake(dispatch=self.dispatch, tree=writer.sender.tree, learner=self)
         self.events = {
             **intents.events(),
@@ -61,6 +63,7 @@ class Results:
             **guests.events(),
             **servers.events(),
             **provider.events(),
+            **capsules.events(),
         }
         self.answers = {
             **requests.answers(),
@@ -79,6 +82,7 @@ class Results:
             **guests.crashes(),
             **servers.crashes(),
             **provider.crashes(),
+            **capsules.crashes(),
         }
 
     def take(self, event: Event, now: Now) -> None:

@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 
 from launcher.actions import Action, node_of
+from launcher.capsule.hand_gather import GatherHands
+from launcher.capsule.hand_store import StoreHands
+from launcher.capsule.start import CapsuleStarts
 from launcher.capture.start import CaptureStarts
 from launcher.claim.start import ClaimStarts
 from launcher.events import Event
@@ -37,6 +40,7 @@ class Starter:
     store: Store
     cloud: CloudHands
     proving: ProvingHands
+    stores: StoreHands
     table: ByKind = field(init=False)
 
     def __post_init__(self) -> None:
@@ -49,6 +53,7 @@ class Starter:
             **HandStarts(world, submit, self.cloud, self.proving).table(),
             **CaptureStarts(world, writer).table(),
             **GuestStarts(world, writer, submit, self._guests()).table(),
+            **CapsuleStarts(world, submit, self._gathering(), self.stores).table(),
             **ImageStarts(world, writer).table(),
             **ServerStarts(world, submit, self.cloud, writer.host_keys).table(),
             **ProviderStarts(world, writer, submit, self.cloud, self.store).table(),
@@ -57,6 +62,9 @@ class Starter:
     def _guests(self) -> GuestHands:
         proving = self.proving
         return GuestHands(proving.prover, proving.stopped, proving.clock)
+
+    def _gathering(self) -> GatherHands:
+        return GatherHands(self.cloud, self.proving.prover, self.proving.stopped)
 
     def start(self, action: Action, now: Now) -> None:
         """Start one action, or let its node wait for a place in the action's lane."""

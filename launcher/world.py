@@ -20,6 +20,7 @@ from remuda.frame.alarms import Alarms
 from remuda.frame.lanes import Lanes
 from remuda.frame.work import Busy, word
 from remuda.membership.attendance import Attendance
+from remuda.model.capsule import Capsule
 from remuda.model.ids import NodeId, ReplicaId, RequestId
 from remuda.model.launch import Step
 from remuda.model.request import Request
@@ -85,6 +86,7 @@ class World:
         blocked: By pool, an old request that needs room there before others may have it.
         published, outlined: The status that was published last, whole and in outline.
         told_verdicts: The verdicts that were written last.
+        capsules: Those that wait to be stored whole, the oldest first.
         rule_taken_s: Nothing is written before this (monotonic) on requests that others have taken.
     """
 
@@ -121,6 +123,7 @@ class World:
     told_verdicts: dict[RequestId, str] = field(default_factory=dict)
     rule_taken_s: float = 0.0
     rescues: set[str] = field(default_factory=set)
+    capsules: dict[NodeId, Capsule] = field(default_factory=dict)
     images: Images = field(init=False)
 
     def __post_init__(self) -> None:

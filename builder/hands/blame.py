@@ -6,9 +6,9 @@ from typing import Final
 from remuda.cloud.api import CloudError
 from remuda.metrics.results import Result
 from remuda.model.build import Blame, Mishap
+from remuda.model.capsule import Capsule, decode_capsule
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId, RequestId
-from remuda.model.status import FailureReport, decode_failure
 from remuda.redaction import redact_middle
 from remuda.runtime.waiting import HandStoppedError, OverdueError
 from remuda.ssh.errors import KeyFileError, SshError
@@ -91,7 +91,7 @@ def of_request(store: Store, provider: str, request_id: RequestId, said: str) ->
     return mishap("machine", blame, f"{last.why} ({last.result}, node {last.node})")
 
 
-def of_the_machine(report: FailureReport) -> bool:
+def of_the_machine(report: Capsule) -> bool:
     """Whether a launch failed by what the machine did once it ran.
 
     One that has an address, and where nothing listens, is such; one that has none is not.
@@ -101,7 +101,7 @@ def of_the_machine(report: FailureReport) -> bool:
     return report.result in _OF_THE_MACHINE
 
 
-def read_reports(store: Store, provider: str) -> tuple[FailureReport, ...]:
+def read_reports(store: Store, provider: str) -> tuple[Capsule, ...]:
     """Return the evidence that is kept in a provider; a store that is away has none."""
     try:
         names = store.children(paths.failures(provider))
@@ -112,11 +112,11 @@ def read_reports(store: Store, provider: str) -> tuple[FailureReport, ...]:
     return tuple(_decoded(zip(names, raw, strict=True)))
 
 
-def _decoded(raw: Iterable[tuple[str, bytes | None]]) -> Iterator[FailureReport]:
+def _decoded(raw: Iterable[tuple[str, bytes | None]]) -> Iterator[Capsule]:
     for name, data in raw:
         if data is None:
             continue
         try:
-            yield decode_failure(name, data)
+            yield decode_capsule(name, data)
         except CorruptRecordError:
             continue

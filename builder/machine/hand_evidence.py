@@ -9,8 +9,8 @@ from typing import Any, Final
 from builder.hands import blame
 from builder.log.progress import ProgressLog, say
 from remuda.cloud.api import Cloud, CloudError
+from remuda.model.capsule import Capsule
 from remuda.model.ids import RequestId, ServerId
-from remuda.model.status import FailureReport
 from remuda.redaction import redact_text
 from remuda.store.api import Store
 from remuda.visible import visible
@@ -40,7 +40,7 @@ def tell_launches(store: Store, provider: str, request: RequestId, log: Progress
         _tell_report(report, log)
 
 
-def _tell_report(report: FailureReport, log: ProgressLog) -> None:
+def _tell_report(report: Capsule, log: ProgressLog) -> None:
     log.step(f"launch of node {report.node}")
     say(log, f"{report.result}: {visible(report.why)}")
     if report.fault:

@@ -41,8 +41,8 @@ from launcher.world import Agenda, World
 from remuda.frame.fence import Deadline, TimeFence
 from remuda.frame.work import Answers, ByKind, Written, word
 from remuda.metrics.sink import NullMetrics
+from remuda.model.capsule import Capsule
 from remuda.model.ids import NodeId, ReplicaId
-from remuda.model.status import FailureReport
 from remuda.runtime.clock import Clock
 from remuda.runtime.inbox import Inbox
 from remuda.runtime.now import Now
@@ -79,7 +79,7 @@ class CheckRecords:
     """What a check has in place of ZooKeeper: the evidence of a failed launch is for its report."""
 
     clock: Clock
-    evidence: FailureReport | None = None
+    evidence: Capsule | None = None
 
     def fence(self, until: Deadline | None) -> TimeFence:
         """Hold back what is late."""
@@ -89,7 +89,7 @@ class CheckRecords:
         """Spare every server that was not made here."""
         return f"{node} was not made by this check"
 
-    def keep(self, report: FailureReport) -> None:
+    def keep(self, report: Capsule) -> None:
         """Keep it for the report."""
         self.evidence = report
 

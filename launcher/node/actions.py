@@ -16,6 +16,7 @@ from launcher.lanes import (
 )
 from remuda.frame.work import WorkKind
 from remuda.metrics.results import Result
+from remuda.model.capsule import CapsuleKind
 from remuda.model.ids import NodeId, RequestId, ServerId
 from remuda.model.image import UploadId
 from remuda.model.jobreport import JobReport
@@ -153,9 +154,10 @@ class Condemn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectEvidence:
-    """Keep the evidence of a failed launch: console log, fault, transcript.
+    """Keep the evidence of a failed launch or job: console log, fault, transcript, logs.
 
     Attributes:
+        result: As in :class:`launcher.node.end.Failure`.
         until_s: The console is not asked for after that (monotonic): the deletion does not wait
             for it any longer.
     """
@@ -163,9 +165,10 @@ class CollectEvidence:
     WORD: ClassVar = "Autopsy"
 
     node: NodeId
-    result: Result
+    result: str
     cause: str
     until_s: float
+    kind: CapsuleKind = CapsuleKind.LAUNCH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,9 +24,6 @@ HAND_GRACE_S: Final = 5.0
 #: A first look at a machine may take so long though the time for its login is over: whoever takes
 #: a launch over has not seen yet that nobody gets in.
 FIRST_LOOK_S: Final = 20.0
-#: So long at most does the deletion of a failed machine wait for its evidence, whatever hangs: the
-#: machine takes up room that others need, and few consoles are fetched at once.
-EVIDENCE_S_MAX: Final = 30.0
 
 
 def launch_ends_s(world: World, view: NodeView, launch: Launch, now: Now) -> float:

@@ -23,7 +23,11 @@ def dying(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) ->
     if failure is not None and now.mono_s < failure.until_s:
         plan.look_again("node", view.id, failure.until_s)
         return CollectEvidence(
-            node=view.id, result=failure.result, cause=failure.cause, until_s=failure.until_s
+            node=view.id,
+            result=failure.result,
+            cause=failure.cause,
+            until_s=failure.until_s,
+            kind=failure.kind,
         )
     if view.server.id is None:
         return _dying_unseen(world, view, launch, now, plan)

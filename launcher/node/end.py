@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from remuda.metrics.results import Result
+from remuda.model.capsule import CapsuleKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,15 +17,17 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A launch that failed and whose evidence is not kept yet.
+    """A launch, or a job, that failed and whose evidence is not kept yet.
 
     Attributes:
+        result: A word of :class:`Result`, or of :mod:`remuda.model.capsule`.
         until_s: So long at most does the deletion wait for it (monotonic).
     """
 
-    result: Result
+    result: str
     cause: str
     until_s: float
+    kind: CapsuleKind = CapsuleKind.LAUNCH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

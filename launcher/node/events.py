@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from remuda.model.capsule import Capsule
 from remuda.model.ids import NodeId
 from remuda.ssh.api import Proof, ProofStep
 from remuda.store.api import Done, StoreError
@@ -56,8 +57,13 @@ class Probed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceCollected:
-    """The evidence of a failed launch is kept, as far as it could be had."""
+    """The evidence of a failed launch or job is kept, as far as it could be had.
+
+    Attributes:
+        capsule: All of it, if it is to be stored besides.
+    """
 
     WORD: ClassVar = "AutopsyDone"
 
     node: NodeId
+    capsule: Capsule | None = None

@@ -38,6 +38,7 @@ class ProofView:
         host_keys: What the machine presented when it was proven.
         stage: What it is waited for, as far as we have seen; None: what its record says.
         noted_s: When that was last tried to be written down (monotonic).
+        ended_s: When the attempt ended that is *last* (wall clock).
     """
 
     last: Proof | None = None
@@ -45,6 +46,7 @@ class ProofView:
     host_keys: tuple[str, ...] = ()
     stage: Stage | None = None
     noted_s: float = float("-inf")
+    ended_s: float | None = None
 
     @property
     def passed(self) -> bool:
@@ -60,9 +62,10 @@ class ProofView:
         """Return it with a login that succeeded."""
         return self if self.logged_in else replace(self, access=Access.LOGGED_IN)
 
-    def tried(self, proof: Proof) -> "ProofView":
-        """Return it after another attempt."""
-        after = replace(self, last=proof.or_earlier(self.last))
+    def tried(self, proof: Proof, wall_s: float | None = None) -> "ProofView":
+        """Return it after another attempt, which ended just now."""
+        last = proof.or_earlier(self.last)
+        after = replace(self, last=last, ended_s=wall_s if last is proof else self.ended_s)
         if proof.ok:
             return replace(after, access=Access.PROVEN, host_keys=proof.host_keys)
         logins = (one.ok for one in proof.steps if one.step is ProofStep.LOGIN)

@@ -6,6 +6,8 @@ from functools import partial
 from typing import Any, Final
 
 from launcher.actions import Action
+from launcher.capsule.deserving import failure_of
+from launcher.capsule.storing import WAITING_MAX
 from launcher.node import stages
 from launcher.node.actions import (
     Adopt,
@@ -23,8 +25,7 @@ from launcher.node.actions import (
     Sampled,
 )
 from launcher.node.blame import failed_step, says_something
-from launcher.node.deadlines import EVIDENCE_S_MAX
-from launcher.node.end import Failure, Refusal
+from launcher.node.end import Refusal
 from launcher.node.events import EvidenceCollected, IdsDrawn, Probed, Proved, ScriptBegun
 from launcher.node.probing import PROBES_MAX, known
 from launcher.node.view import NodeView
@@ -126,7 +127,7 @@ class NodeResults:
         view = self.world.nodes.views.get(event.node)
         if view is None or view.launch is None:
             return
-        view.proof = view.proof.tried(event.proof)
+        view.proof = view.proof.tried(event.proof, now.wall_s)
         stages.proved(view, event.proof, now)
         for step in event.proof.steps:
             self.metrics.observe_step(
@@ -169,6 +170,13 @@ class NodeResults:
 
     def _evidence_collected(self, event: EvidenceCollected, now: Now) -> None:  # noqa: ARG002
         view = self.world.nodes.views.get(event.node)
+        if event.capsule is not None:
+            waiting = self.world.capsules
+            waiting[event.node] = event.capsule
+            if len(waiting) > WAITING_MAX:
+                lost = next(iter(waiting))
+                del waiting[lost]
+                self.log.warning("capsule.dropped", node=lost, why="too many wait to be stored")
         if view is not None:
             view.end = view.end.without_evidence()
             self.world.touch_node(view)
@@ -266,7 +274,7 @@ class NodeResults:
 
     def _begin_deletion(self, view: NodeView, action: Condemn, now: Now) -> None:
         view.patience.begin_anew()
-        view.end = view.end.begun(_failure(action, now))
+        view.end = view.end.begun(failure_of(self.world.policy, view, action, now))
         self.host_keys.pop(view.id, None)
         level = self.log.info if action.result is None else self.log.warning
         level("node.condemned", node=view.id, label=view.key[1], cause=action.cause)
@@ -335,14 +343,6 @@ class NodeResults:
 def _build(launch: Launch) -> str:
     """Return the build that a machine is told of with; empty: none, or what a recipe ran on."""
     return "" if launch.first_use is not None else launch.image_build or ""
-
-
-def _failure(condemn: Condemn, now: Now) -> Failure | None:
-    """Return whose evidence is to be kept before the deletion goes on, if a launch failed."""
-    if condemn.result is None:
-        return None
-    until_s = now.mono_s + EVIDENCE_S_MAX
-    return Failure(result=condemn.result, cause=condemn.cause, until_s=until_s)
 
 
 def crashed(world: World, action: Any, now: Now) -> None:

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from launcher.capsule.hand_gather import GatherHands
+from launcher.capsule.start import GatherStarts
 from launcher.events import Submit
 from launcher.node.actions import (
-    CollectEvidence,
     Probe,
     Prove,
 )
@@ -38,8 +39,11 @@ class HandStarts:
         return {
             Prove: self._prove,
             Probe: self._probe,
-            CollectEvidence: self._collect_evidence,
+            **GatherStarts(self.world, self.submit, self._gathering()).table(),
         }
+
+    def _gathering(self) -> GatherHands:
+        return GatherHands(self.cloud, self.proving.prover, self.proving.stopped)
 
     def _prove(self, action: Prove, now: Now) -> None:
         view = self.world.nodes.views[action.node]
@@ -64,9 +68,3 @@ class HandStarts:
             wanting.wanted_s = min(wanting.wanted_s, begun_s)
         where = probe_target(view, self.world.policy)
         self.submit(action, lambda: self.proving.probe(action.node, where, begun_s=begun_s))
-
-    def _collect_evidence(self, action: CollectEvidence, _now: Now) -> None:
-        view = self.world.nodes.views[action.node]
-        making = self.world.policy.making.get(view.key)
-        console = making is None or making.console_log
-        self.submit(action, lambda: self.cloud.collect_evidence(action, view, console=console))

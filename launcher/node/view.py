@@ -47,6 +47,18 @@ class LockView:
 UNLOCKED: Final = LockView()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnsweredWish:
+    """The last wish for the capsule of a node that was answered, and when (monotonic)."""
+
+    token: str = ""
+    at_s: float = float("-inf")
+
+
+#: Of most nodes.
+UNANSWERED: Final = AnsweredWish()
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class NodeView:
     """One node: its two records with their versions, and what only this process knows.
@@ -64,6 +76,7 @@ class NodeView:
         patience: How long it is left alone, and was kept waiting.
         end: What speaks against it, and how far its deletion has come.
         guest: Whom we have let in, or could not, as long as its record does not say so.
+        told: Which wish for its capsule was answered last.
     """
 
     id: NodeId
@@ -83,6 +96,7 @@ class NodeView:
     patience: Patience = field(default_factory=Patience)
     end: End = LIVING
     guest: Guest | None = None
+    told: AnsweredWish = UNANSWERED
 
     @property
     def dying(self) -> bool:

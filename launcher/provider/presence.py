@@ -29,6 +29,7 @@ def tree(provider: str) -> tuple[str, ...]:
         paths.replicas(provider),
         paths.verdicts(provider),
         paths.failures(provider),
+        paths.capsules(provider),
         paths.status(provider),
         paths.IMAGES,
         paths.FAILED_REQUESTS,

@@ -1,7 +1,6 @@
 """What is written for the provider as a whole; pure."""
 
 from remuda.model.component import PoolComponent, encode_pool
-from remuda.model.ids import NodeId
 from remuda.store import paths
 from remuda.store.api import Create, Delete, Op, Set
 
@@ -35,9 +34,14 @@ def forget(path: str) -> list[Op]:
     return [Delete(path=path)]
 
 
-def keep_evidence(provider: str, node: NodeId, record: bytes) -> list[Op]:
-    """Keep the evidence of a failed launch."""
-    return [Create(path=paths.failure(provider, node), data=record)]
+def keep_evidence(path: str, record: bytes) -> list[Op]:
+    """Keep the evidence of a failed launch, or another capsule."""
+    return [Create(path=path, data=record)]
+
+
+def renew_evidence(path: str, record: bytes) -> list[Op]:
+    """Write it once more, with what is known by now; who owns the machine has the last word."""
+    return [Set(path=path, data=record, version=-1)]
 
 
 def draw_ids(blocks: int) -> list[Op]:

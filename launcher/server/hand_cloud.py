@@ -3,9 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from launcher.node.actions import CollectEvidence
-from launcher.node.events import EvidenceCollected
-from launcher.node.view import NodeView
 from launcher.policy import Key, Policy
 from launcher.provider.cloud import Recipe
 from launcher.provider.events import Surveyed
@@ -36,14 +33,10 @@ from remuda.frame.fence import Deadline, TimeFence
 from remuda.model import tags
 from remuda.model.ids import ServerId
 from remuda.model.launch import Launch
-from remuda.model.status import FailureReport
-from remuda.redaction import redact_end, redact_text
 from remuda.runtime.clock import Clock
 from remuda.ssh.errors import KeyFileError
 from remuda.ssh.hostkeys import HostKey
 from remuda.ssh.userdata import UserDataError
-
-CONSOLE_CHARS_MAX = 32 * 1024
 
 
 @dataclass(slots=True)
@@ -205,55 +198,3 @@ class CloudHands:
             return self.cloud.quota(), None
         except CloudError as exc:
             return None, str(exc)
-
-    def collect_evidence(
-        self, action: CollectEvidence, view: NodeView, *, console: bool
-    ) -> EvidenceCollected:
-        """Keep the evidence of a failed launch; what cannot be had is left out.
-
-        All of it is redacted, whoever said it and whatever was redacted before: who may read the
-        records of failures need not be who may log in.
-        """
-        known, launch, proof = view.server, view.launch, view.proof.last
-        text = self._console(known.id, action.until_s) if console and known.surely_ours else ""
-        fault = None if known.shown is None else known.shown.fault
-        steps: tuple[Mapping[str, object], ...] = ()
-        if proof is not None:
-            steps = tuple(
-                {
-                    "step": str(one.step),
-                    "name": redact_text(one.name),
-                    "seconds": round(one.seconds, 3),
-                    "ok": one.ok,
-                    "why": redact_text(one.why),
-                    "output": redact_text(one.output),
-                }
-                for one in proof.steps
-            )
-        report = FailureReport(
-            node=view.id,
-            label="" if launch is None else launch.label,
-            pool="" if launch is None else launch.pool,
-            result=action.result,
-            why=redact_text(action.cause),
-            at_s=self.clock.now_s(),
-            server=known.id,
-            fault=redact_text(fault) if fault else None,
-            console=text,
-            transcript=steps,
-            request=None if launch is None else launch.for_request or launch.on_account_of,
-            image=None if launch is None else launch.image_build,
-        )
-        self.records.keep(report)
-        return EvidenceCollected(node=view.id)
-
-    def _console(self, server: ServerId | None, until_s: float) -> str:
-        if server is None:
-            return ""
-        if self.clock.monotonic_s() >= until_s:
-            # Nobody waits for us any more; those that come after us would, for the thread.
-            return "(no console log: those before it took too long)"
-        try:
-            return redact_end(self.cloud.console_log(server), CONSOLE_CHARS_MAX)
-        except CloudError as exc:
-            return f"(no console log: {exc})"

@@ -7,13 +7,13 @@ from typing import Final, Protocol
 from launcher.provider import writes as provider_writes
 from remuda.frame.fence import Deadline, SessionFence, TimeFence
 from remuda.model import tags
+from remuda.model.capsule import Capsule, CapsuleKind, encode_capsule
 from remuda.model.ids import NodeId, is_node_id
-from remuda.model.status import FailureReport, encode_failure
 from remuda.runtime.clock import Clock
 from remuda.store import paths
-from remuda.store.api import MissingError, Store, StoreError
+from remuda.store.api import ExistsError, MissingError, Store, StoreError
 
-#: Evidence of so many failed launches is kept per provider.
+#: Evidence of so many failed launches is kept per provider, and so many other capsules.
 FAILURES_MAX: Final = 100
 
 
@@ -26,7 +26,7 @@ class Records(Protocol):
     def spared(self, node: NodeId) -> str | None:
         """Return what speaks against the deletion of a leaked server of *node*, or None."""
 
-    def keep(self, report: FailureReport) -> None:
+    def keep(self, report: Capsule) -> None:
         """Keep the evidence of a failed launch, if that is possible."""
 
 
@@ -63,18 +63,20 @@ class StoreRecords:
             return "the id of the installation has changed"
         return None
 
-    def keep(self, report: FailureReport) -> None:
+    def keep(self, report: Capsule) -> None:
         """Write the record and drop the oldest ones over the limit; evidence is best effort."""
-        provider, node, record = self.owner.provider, NodeId(report.node), encode_failure(report)
+        provider, node, record = self.owner.provider, NodeId(report.node), encode_capsule(report)
+        launch = report.kind is CapsuleKind.LAUNCH
+        place = paths.failure if launch else paths.capsule
         try:
-            self.store.commit(provider_writes.keep_evidence(provider, node, record))
-            names = self.store.children(paths.failures(provider))
+            try:
+                self.store.commit(provider_writes.keep_evidence(place(provider, node), record))
+            except ExistsError:
+                self.store.commit(provider_writes.renew_evidence(place(provider, node), record))
+            names = self.store.children((paths.failures if launch else paths.capsules)(provider))
             for name in names[: max(0, len(names) - FAILURES_MAX)]:
-                _try(
-                    lambda name=name: self.store.commit(  # type: ignore[misc]
-                        provider_writes.forget(paths.failure(provider, NodeId(name)))
-                    )
-                )
+                path = place(provider, NodeId(name))
+                _try(lambda path=path: self.store.commit(provider_writes.forget(path)))  # type: ignore[misc]
         except StoreError:
             return
 

@@ -21,6 +21,7 @@ ENTRY_POINTS: Final = "remuda.commands"
 
 #: The core's own commands, as ``module:object``.
 OWN: Final[Mapping[str, str]] = {
+    "capsule": "remuda.cli.capsule:capsule",
     "completion": "remuda.cli.completion:completion",
     "config": "remuda.cli.config:config",
     "delete": "remuda.cli.deleting:delete",

@@ -6,6 +6,7 @@ from typing import Final
 #: The first sentences of the commands that are installed with us.
 SUMMARIES: Final[Mapping[str, str]] = {
     "builder": "Make the images of the configuration, prove them, and swap them in.",
+    "capsule": "Show, or take home, all that is known of NODE, which failed or lives.",
     "cloud": "Look at the clouds of the configuration.",
     "completion": "Print the completion script of a shell.",
     "config": "Check the configuration file.",

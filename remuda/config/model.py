@@ -31,6 +31,7 @@ from remuda.config.base import (
     Whole,
     switch,
 )
+from remuda.config.capsules import Capsules
 from remuda.config.endpoints import ProviderWeb, Web
 from remuda.config.images import ImageDefaults, RecipeFrom
 from remuda.config.name_guesses import meant_name
@@ -368,6 +369,9 @@ class Config(UserConfig):
     max_hold_age: Duration | None = Field(default=None, gt=0, description="Upper bound of a hold.")
     web: Web = Field(default_factory=Web, description="Status endpoint of launchers and builders.")
     statsd: Statsd | None = Field(default=None, description="Send statsd packets, too.")
+    capsules: Capsules = Field(
+        default_factory=Capsules, description="What is kept of machines that fail."
+    )
     image_defaults: ImageDefaults = Field(
         default_factory=ImageDefaults, description="What holds for all images."
     )

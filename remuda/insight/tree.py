@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
-from remuda.model import component, failedrequest, launch, node, request, status
+from remuda.model import capsule, component, failedrequest, launch, node, request, status
+from remuda.model.capsule import Capsule
 from remuda.model.codec import CorruptRecordError
 from remuda.model.component import PoolComponent, Replica
 from remuda.model.failedrequest import FailedRequest
@@ -12,7 +13,7 @@ from remuda.model.ids import NodeId, ReplicaId, RequestId
 from remuda.model.launch import Launch
 from remuda.model.node import Node
 from remuda.model.request import Request
-from remuda.model.status import FailureReport, ProviderStatus
+from remuda.model.status import ProviderStatus
 from remuda.store import paths
 from remuda.store.api import NotPermittedError, Store, Stored
 
@@ -23,7 +24,9 @@ TreeReader = Callable[[str], Mapping[str, Stored[bytes]]]
 
 #: Parents of the providers' verdicts and of the evidence of their failed launches.
 VERDICTS: Final = paths.verdicts("").rstrip("/")
-FAILURES: Final = paths.failures("").rstrip("/")
+FAILURES: Final = paths.FAILURES
+#: And of the other capsules.
+CAPSULES: Final = paths.CAPSULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +144,19 @@ def replicas(read: TreeReader) -> dict[str, Level[Replica]]:
     }
 
 
-def failures(read: TreeReader) -> dict[str, Level[FailureReport]]:
+def failures(read: TreeReader) -> dict[str, Level[Capsule]]:
     """Return the evidence of failed launches, by provider."""
     return {
-        provider: decode_all(read(paths.failures(provider)), status.decode_failure)
+        provider: decode_all(read(paths.failures(provider)), capsule.decode_capsule)
         for provider in read(FAILURES)
+    }
+
+
+def capsules(read: TreeReader) -> dict[str, Level[Capsule]]:
+    """Return the other capsules, of failed jobs and of machines asked about, by provider."""
+    return {
+        provider: decode_all(read(paths.capsules(provider)), capsule.decode_capsule)
+        for provider in read(CAPSULES)
     }
 
 

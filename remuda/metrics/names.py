@@ -186,6 +186,18 @@ LEAKED: Final = Metric(
     labels=("provider", "kind"),
     statsd=(StatsdName(template="provider.{provider}.leaked.{kind}"),),
 )
+CAPSULES: Final = Metric(
+    name="remuda_capsules_total",
+    kind=MetricKind.COUNTER,
+    help="Whole capsules of failed machines: stored, or failed to be, in a folder or in Swift.",
+    labels=("provider", "kind", "store", "outcome"),
+)
+CAPSULE_BYTES: Final = Metric(
+    name="remuda_capsule_bytes_total",
+    kind=MetricKind.COUNTER,
+    help="Bytes of whole capsules that were stored.",
+    labels=("provider", "store"),
+)
 LOST_WRITES: Final = Metric(
     name="remuda_lost_writes_total",
     kind=MetricKind.COUNTER,
@@ -342,6 +354,8 @@ METRICS: Final = (
     FETCHED_BYTES,
     CLOUD_CALL_SECONDS,
     LEAKED,
+    CAPSULES,
+    CAPSULE_BYTES,
     LOST_WRITES,
     RECORDS_SET_ASIDE,
     RECORD_ERRORS,

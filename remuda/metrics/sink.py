@@ -232,6 +232,23 @@ class Metrics:
         """Things that nobody owns were deleted: ``instances``, ``floatingips``, ``ports``."""
         self._add(names.LEAKED, amount, {"provider": provider, "kind": kind})
 
+    def count_capsule(
+        self, provider: str, kind: str, store: str, *, size_bytes: int | None
+    ) -> None:
+        """A whole capsule was stored, or was not.
+
+        Args:
+            provider: Whose machine.
+            kind: ``launch`` or ``job``: what failed.
+            store: ``folder`` or ``swift``.
+            size_bytes: As stored; None: it was not.
+        """
+        outcome = "failed" if size_bytes is None else "stored"
+        labels = {"provider": provider, "kind": kind, "store": store, "outcome": outcome}
+        self._add(names.CAPSULES, 1, labels)
+        if size_bytes is not None:
+            self._add(names.CAPSULE_BYTES, size_bytes, {"provider": provider, "store": store})
+
     def count_lost_write(self, provider: str, what: str) -> None:
         """A transaction lost its race; *what* it was for: ``lend``, ``claim``, ``ready`` …."""
         self._add(names.LOST_WRITES, 1, {"provider": provider, "what": what})

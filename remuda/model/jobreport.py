@@ -107,6 +107,12 @@ def report_of(node: Node) -> JobReport | None:
     return _zuul_holds(node) if node.state is NodeState.HOLD else None
 
 
+def told_of(node: Node) -> JobReport | None:
+    """Return what our requestor said of the work on a node, whatever state that is in by now."""
+    doc = node.doc.get(REPORT_KEY)
+    return _read(doc) if isinstance(doc, Mapping) else None
+
+
 def _read(doc: Mapping[str, Any]) -> JobReport | None:
     ok, why, at_s = doc.get("ok"), doc.get("why"), doc.get("at_s")
     if not isinstance(ok, bool):

@@ -1,6 +1,6 @@
 """What a provider tells the others and the operator: its status, and its verdicts on requests."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Final
@@ -9,9 +9,8 @@ from remuda.model import codec
 from remuda.model.fields import COUNT_MAX, NAME_CHARS_MAX, Fields, safe
 
 SCHEMA: Final = 1
-#: Numbers of a verdict, and steps of a proof: a dozen of either is many.
+#: Numbers of a verdict: a dozen is many.
 _NUMBERS_MAX: Final = 64
-_STEPS_MAX: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,72 +221,3 @@ def _plain(value: object) -> object:
         return value
     small = isinstance(value, int) and abs(value) <= COUNT_MAX
     return value if small else codec.quote(value)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailureReport:
-    """The evidence of a failed launch, in ``/remuda/failures/<provider>/<node id>``.
-
-    Attributes:
-        result: Short machine word, e.g. ``error.ssh``: the same as in metrics.
-        why: One sentence.
-        fault: The cloud's own words, or None.
-        console: End of the console log.
-        transcript: The steps of the proof with what they printed.
-        request: The request that it was made for, or that was charged for it; None: none.
-        image: The build of an image of ours that it booted, or None.
-    """
-
-    node: str
-    label: str
-    pool: str
-    result: str
-    why: str
-    at_s: float
-    server: str | None = None
-    fault: str | None = None
-    console: str = ""
-    transcript: tuple[Mapping[str, Any], ...] = ()
-    request: str | None = None
-    image: str | None = None
-
-
-def encode_failure(report: FailureReport) -> bytes:
-    """Serialise a failure report."""
-    return codec.dump({"schema": SCHEMA, **asdict(report)})
-
-
-def decode_failure(node: str, raw: bytes) -> FailureReport:
-    """Rebuild a failure report; the pair of :func:`encode_failure`.
-
-    Raises:
-        CorruptRecordError: If it is none of a schema we know.
-    """
-    fields = Fields(node, codec.parse(node, raw))
-    fields.check_schema(SCHEMA)
-    return FailureReport(
-        node=fields.text("node"),
-        label=fields.maybe_text("label") or "",
-        pool=fields.maybe_text("pool") or "",
-        result=fields.text("result"),
-        why=fields.prose("why") or "",
-        at_s=fields.number("at_s"),
-        server=fields.maybe_text("server"),
-        fault=fields.prose("fault"),
-        console=fields.prose("console", codec.RECORD_BYTES_MAX) or "",
-        transcript=tuple(_steps(fields)),
-        request=fields.maybe_text("request"),
-        image=fields.maybe_text("image"),
-    )
-
-
-def _steps(fields: Fields) -> Iterator[Mapping[str, Any]]:
-    for one in fields.listed("transcript", _STEPS_MAX):
-        yield {
-            "step": one.prose("step") or "?",
-            "name": one.prose("name") or "?",
-            "seconds": one.number("seconds", 0.0),
-            "ok": one.doc.get("ok") is True,
-            "why": one.prose("why") or "",
-            "output": one.prose("output", codec.RECORD_BYTES_MAX) or "",
-        }

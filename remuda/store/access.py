@@ -52,7 +52,7 @@ CREATORS: Final[Acl] = (Entry(int(ALL), "auth", ""),)
 
 
 #: Consoles and scripts' output, which may hold secrets that we do not recognise.
-_UNTOLD: Final = (paths.FAILURES, paths.IMAGE_LOGS)
+_UNTOLD: Final = (paths.FAILURES, paths.CAPSULES, paths.IMAGE_LOGS)
 
 
 def requestors_right(path: str) -> Right:

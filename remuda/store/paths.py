@@ -20,6 +20,7 @@ NODE_COUNTER: Final = "/remuda/node-ids"
 PROVIDERS: Final = "/remuda/providers"
 STATUSES: Final = "/remuda/statuses"
 FAILURES: Final = "/remuda/failures"
+CAPSULES: Final = "/remuda/capsules"
 FAILED_REQUESTS: Final = "/remuda/failed-requests"
 REPLICAS: Final = "/remuda/replicas"
 IMAGES: Final = "/remuda/images"
@@ -143,6 +144,16 @@ def failures(name: str) -> str:
 def failure(name: str, node_id: NodeId) -> str:
     """Return the path of the evidence of one failed launch."""
     return f"{failures(name)}/{node_id}"
+
+
+def capsules(name: str) -> str:
+    """Return the parent of what is known of failed jobs, and of machines asked about."""
+    return f"{CAPSULES}/{name}"
+
+
+def capsule(name: str, node_id: NodeId) -> str:
+    """Return the path of one capsule that is no failed launch's."""
+    return f"{capsules(name)}/{node_id}"
 
 
 def image(name: str) -> str:

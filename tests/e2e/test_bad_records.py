@@ -50,6 +50,7 @@ def place(number: int, bad: Bad) -> str:
         "permit": f"/remuda/providers/other{number}/sweep",
         "verdict": f"{paths.verdicts(f'other{number}')}/100-0000000001",
         "failure": f"{paths.failures('alpha')}/{9_000_000_000 + number}",
+        "capsule": f"{paths.capsules('alpha')}/{9_000_000_000 + number}",
         "failed request": f"{paths.FAILED_REQUESTS}/100-0000000001.{number:010d}",
         "image": paths.image(build.image),
         "image log": paths.image_log(build),

@@ -4,7 +4,7 @@ from typing import cast
 
 import pytest
 
-from launcher.node.deadlines import EVIDENCE_S_MAX
+from launcher.capsule.deserving import EVIDENCE_S_MAX
 from remuda.cloud.api import TryLaterError
 from remuda.store import paths
 from tests.bench.releasing import CALLS_PER_NODE_MAX, COUNT, PERIODS_MAX

@@ -6,7 +6,7 @@ A part of tests/support/badrecords.py.
 from collections.abc import Callable
 from typing import Any, Final
 
-from remuda.model import failedrequest, status
+from remuda.model import capsule, failedrequest, status
 from remuda.model.ids import NodeId, RequestId
 from remuda.store import paths
 
@@ -41,6 +41,26 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
             {"step": "login", "name": "login", "seconds": 0.5, "ok": False, "output": "x"}
         ],
     },
+    "capsule": {
+        "schema": 1,
+        "kind": "job",
+        "node": NODE,
+        "label": "small",
+        "pool": "main",
+        "result": "job.failed",
+        "why": "2 tests failed",
+        "at_s": NOW_S,
+        "host": "9f",
+        "configuration": "0123456789ab",
+        "requestor": "zuul",
+        "job": {"job": "unit", "pipeline": "check"},
+        "moments": [{"name": "planned", "at_s": NOW_S, "seconds": 1.5}],
+        "logs": {"journal": "the end"},
+        "untold": "no login",
+        "kept": [{"store": "swift", "place": "c:x/y", "size_bytes": 10, "why": "away"}],
+        "token": "f00d",
+        "transcript": [],
+    },
     "failed request": {
         "schema": 1,
         "at_s": NOW_S,
@@ -56,12 +76,14 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
 PLACES: Final[dict[str, str]] = {
     "verdict": paths.verdict(NEIGHBOUR, REQUEST),
     "failure": paths.failure(NEIGHBOUR, NODE),
+    "capsule": paths.capsule(NEIGHBOUR, NODE),
     "failed request": f"{paths.FAILED_REQUESTS}/{_FAILED}",
 }
 
 DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
     "verdict": lambda raw: status.decode_verdict(NEIGHBOUR, raw),
-    "failure": lambda raw: status.decode_failure(NODE, raw),
+    "failure": lambda raw: capsule.decode_capsule(NODE, raw),
+    "capsule": lambda raw: capsule.decode_capsule(NODE, raw),
     "failed request": lambda raw: failedrequest.decode_failed(_FAILED, raw),
 }
 
@@ -74,6 +96,15 @@ SEEN: Final[tuple[tuple[str, str, tuple[Any, ...]], ...]] = (
     ("verdict", "schema", _NO_SCHEMAS),
     ("failure", "schema", _NO_SCHEMAS),
     ("failed request", "schema", _NO_SCHEMAS),
+    ("capsule", "schema", _NO_SCHEMAS),
+    ("capsule", "at_s moments.at_s moments.seconds kept.size_bytes", _NO_NUMBERS),
+    (
+        "capsule",
+        "kind host configuration requestor job untold token kept.store kept.why kept.place",
+        _NO_TEXTS,
+    ),
+    ("capsule", "moments kept", (None, 7, "x", [None], [7], [{}] * 2000)),
+    ("capsule", "logs job", (None, [], 7, "x", {"\ud800": {}})),
     ("verdict", "at_s eta_s", _NO_NUMBERS),
     ("verdict", "numbers ruling reason", (None, [], 7, "\ud800", {"\ud800": "\ud800"})),
     ("failure", "at_s transcript.seconds", _NO_NUMBERS),

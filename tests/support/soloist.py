@@ -8,6 +8,7 @@ from typing import Any, Final
 from launcher.actions import KINDS, Action
 from launcher.assembly import assemble
 from launcher.brain import Brain
+from launcher.capsule.hand_places import CapsuleStore
 from launcher.events import Event
 from launcher.lanes import LANE_SIZES, Lane
 from launcher.policy import compile_policy
@@ -48,6 +49,7 @@ class Soloist:
 
     Attributes:
         config_file: Read as the daemon reads it.
+        stores: Where whole capsules go.
         log: What it logs, as plain text.
     """
 
@@ -56,6 +58,7 @@ class Soloist:
     prover: FakeProver
     clock: ManualClock
     zookeeper: FakeZookeeper
+    stores: tuple[CapsuleStore, ...] = ()
     log: io.StringIO = field(default_factory=io.StringIO)
     brain: Brain = field(init=False)
     reporter: Reporter = field(init=False)
@@ -84,6 +87,7 @@ class Soloist:
             me=me,
             workers=PromptWorkers(inbox, KINDS, LANE_SIZES),
             prover=self.prover,
+            stores=self.stores,
         )
         self.reporter = Reporter(world=world, metrics=_INSTRUMENTS.metrics)
 

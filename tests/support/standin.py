@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from remuda.model import codec, component, launch, node, request, status
+from remuda.model import capsule, codec, component, launch, node, request, status
+from remuda.model.capsule import Capsule
 from remuda.model.component import PoolComponent, Replica
 from remuda.model.ids import NodeId, ReplicaId, RequestId, ServerId
 from remuda.model.launch import Launch, Step
 from remuda.model.node import Node, NodeEvent, NodeState
 from remuda.model.request import Request, RequestEvent
-from remuda.model.status import FailureReport, ProviderStatus, Ruling, Verdict
+from remuda.model.status import ProviderStatus, Ruling, Verdict
 from remuda.store import paths
 from remuda.store.api import Create, Op, Set, Store
 
@@ -178,7 +179,7 @@ class StandIn:
 
     def failure(self, node_id: str, **fields: Any) -> None:
         """Write the evidence of a failed launch."""
-        one = FailureReport(
+        one = Capsule(
             node=node_id,
             label="small",
             pool=self.pool,
@@ -188,7 +189,7 @@ class StandIn:
             **fields,
         )
         path = paths.failure(self.provider, NodeId(node_id))
-        self.store.commit([Create(path=path, data=status.encode_failure(one))])
+        self.store.commit([Create(path=path, data=capsule.encode_capsule(one))])
 
     def set_state(self, node_id: str, state: NodeState) -> None:
         """Write another state, as an operator or another program would."""

@@ -5,7 +5,7 @@ from typing import Any
 from builder.build.events import MakingEnded
 from builder.build.hand_make import MakeInCloud, MakingHand
 from remuda.model.build import Blame, BuildState, Mishap
-from remuda.model.status import FailureReport, encode_failure
+from remuda.model.capsule import Capsule, encode_capsule
 from remuda.store import paths
 from remuda.store.api import Create
 from tests.unit.builder.handbench import (
@@ -67,7 +67,7 @@ def nothing_held(bench: Bench) -> None:
 def failure(bench: Bench, request: str, result: str, **fields: Any) -> None:
     """Write the evidence of a failed launch."""
     number = len(bench.others.children(paths.failures(PROVIDER)))
-    one = FailureReport(
+    one = Capsule(
         node=f"n{number}",
         label="make/debian",
         pool="main",
@@ -77,4 +77,4 @@ def failure(bench: Bench, request: str, result: str, **fields: Any) -> None:
         **{"request": request, **fields},
     )
     path = f"{paths.failures(PROVIDER)}/n{number}"
-    bench.launcher.store.commit([Create(path=path, data=encode_failure(one))])
+    bench.launcher.store.commit([Create(path=path, data=encode_capsule(one))])

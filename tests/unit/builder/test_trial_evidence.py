@@ -8,7 +8,7 @@ import pytest
 
 from builder.quiet.identity import flat_identity
 from remuda.cloud.api import TryLaterError
-from remuda.model.status import FailureReport, encode_failure
+from remuda.model.capsule import Capsule, encode_capsule
 from remuda.store import paths
 from remuda.store.api import Create
 from tests.fakes.prover import Exit, FakeProver, Machine
@@ -46,7 +46,7 @@ def test_what_is_left_of_a_launch_is_kept_with_the_build(bench: Bench, prover: F
 
     def fail(name: str) -> None:
         for request in (name, "900-0000000099"):
-            one = FailureReport(
+            one = Capsule(
                 node=f"n-{request}",
                 label="prove/debian",
                 pool="main",
@@ -59,7 +59,7 @@ def test_what_is_left_of_a_launch_is_kept_with_the_build(bench: Bench, prover: F
                 request=request,
             )
             path = f"{paths.failures(PROVIDER)}/{one.node}"
-            bench.launcher.store.commit([Create(path=path, data=encode_failure(one))])
+            bench.launcher.store.commit([Create(path=path, data=encode_capsule(one))])
         bench.launcher.refuse(name)
 
     bench.serve = fail

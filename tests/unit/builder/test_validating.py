@@ -12,8 +12,8 @@ from builder.upload.events import TrialEnded
 from remuda.cloud.api import CloudError, Server, TryLaterError
 from remuda.config.images import SecretFrom
 from remuda.config.parts import CheckFrom
+from remuda.model.capsule import Capsule, encode_capsule
 from remuda.model.imageask import ImageUse
-from remuda.model.status import FailureReport, encode_failure
 from remuda.model.upload import TrialResult, Upload, UploadState, encode_upload
 from remuda.store import paths
 from remuda.store.api import Create, Set
@@ -184,7 +184,7 @@ def test_another_host_is_asked_for_once(bench: Bench, prover: FakeProver) -> Non
 
 def failure(bench: Bench, request: str, result: str) -> None:
     """Write the evidence of a failed launch, and fail its request."""
-    one = FailureReport(
+    one = Capsule(
         node="n1",
         label="prove/debian",
         pool="main",
@@ -194,7 +194,7 @@ def failure(bench: Bench, request: str, result: str) -> None:
         request=request,
     )
     path = f"{paths.failures(PROVIDER)}/n1"
-    bench.launcher.store.commit([Create(path=path, data=encode_failure(one))])
+    bench.launcher.store.commit([Create(path=path, data=encode_capsule(one))])
     bench.launcher.refuse(request)
 
 

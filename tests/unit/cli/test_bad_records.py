@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from remuda.cli.capsule import capsule
 from remuda.cli.deleting import delete
 from remuda.cli.explaining import explain
 from remuda.cli.failures import failures
@@ -48,6 +49,7 @@ VIEWS: Final[Mapping[str, tuple[tuple[click.Command, tuple[str, ...]], ...]]] = 
     "replica": ((status, ()),),
     "verdict": ((explain, (REQUEST,)),),
     "failure": ((failures, ()), (failures, (NODE,))),
+    "capsule": ((failures, ()), (capsule, (NODE,)), (failures, (NODE,))),
     "failed request": ((failures, ()), (failures, (REQUEST,)), (explain, (REQUEST,))),
     "image": ((list_images, ()), (show, (badimages.IMAGE,))),
     "build": ((list_images, ()), (show, ("debian",)), (show, ("debian/12",))),

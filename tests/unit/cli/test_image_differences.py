@@ -21,8 +21,8 @@ from remuda.images.inventory import (
 from remuda.images.library import read
 from remuda.images.state import Outcome, build_result
 from remuda.model.build import BuildState
+from remuda.model.capsule import Capsule, encode_capsule
 from remuda.model.image import BuildId
-from remuda.model.status import FailureReport, encode_failure
 from remuda.model.upload import Trial, TrialResult, TrialTimes
 from remuda.store import paths
 from tests.support.imageharness import ADA, NOW_S, ImageHarness
@@ -204,7 +204,7 @@ def test_a_move_says_what_is_new(harness: Page) -> None:
 
 def test_a_failure_says_what_is_new_in_what_it_booted(harness: Page) -> None:
     """Mostly that is the reason."""
-    report = FailureReport(
+    report = Capsule(
         node="3000000007",
         label="tooled",
         pool="main",
@@ -214,7 +214,7 @@ def test_a_failure_says_what_is_new_in_what_it_booted(harness: Page) -> None:
         image="tools/42",
     )
     harness.store.ensure(paths.failures("alpha"))
-    harness.put(f"{paths.failures('alpha')}/3000000007", encode_failure(report))
+    harness.put(f"{paths.failures('alpha')}/3000000007", encode_capsule(report))
     said = harness.call(failures, "3000000007").stdout
 
     assert f"image: build tools/42, {SINCE}" in said

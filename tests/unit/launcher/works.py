@@ -7,6 +7,7 @@ from typing import Any
 from launcher.actions import KINDS, Action, Plan
 from launcher.assembly import dispatch_of, membership_of
 from launcher.brain import Brain
+from launcher.capsule.hand_store import StoreHands
 from launcher.events import Event
 from launcher.fold import Fold
 from launcher.lanes import LANE_SIZES, Lane, machine
@@ -94,16 +95,18 @@ class Works:
         sender: Sender[Action] = Sender(self.ground, self.membership.tree)
         writer = Writer(sender=sender, world=world, mine=set())
         dispatch = dispatch_of(world, self.ground)
+        hands = cloud_hands(self.cloud, store, clock)
         self.starter = Starter(
             world=world,
             writer=writer,
             dispatch=dispatch,
             workers=self.workers,
             store=store,
-            cloud=cloud_hands(self.cloud, store, clock),
+            cloud=hands,
             proving=ProvingHands(
                 prover=FakeProver(), stopped=lambda: False, clock=clock, inbox=inbox
             ),
+            stores=StoreHands(hands.records, (), OWNER.provider),
         )
         self.metrics = metrics
         self.results = Results(

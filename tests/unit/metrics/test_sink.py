@@ -105,6 +105,8 @@ def say_everything(metrics: Metrics) -> None:
     metrics.count_report("east", "small", "base", JobReport(ok=False))
     metrics.observe_fetched("east", "small", "base", During.SETUP, 12_000_000)
     metrics.count_leaked("east", "instances", 2)
+    metrics.count_capsule("east", "launch", "swift", size_bytes=7)
+    metrics.count_capsule("east", "job", "folder", size_bytes=None)
     metrics.count_lost_write("east", "lend")
     metrics.count_record_set_aside("request")
     metrics.count_record_error("node")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remuda.model import codec, component, ids, launch, node, request, status
+from remuda.model import capsule, codec, component, ids, launch, node, request, status
 from remuda.model.build import (
     BUILD_TABLE,
     Build,
@@ -228,7 +228,7 @@ def test_a_new_node_has_the_keys_that_its_users_need() -> None:
         launch.decode,
         status.decode_status,
         status.decode_verdict,
-        status.decode_failure,
+        capsule.decode_capsule,
         component.decode_pool,
     ],
 )
@@ -341,7 +341,7 @@ def test_status_verdict_failure_and_components_survive_the_round_trip() -> None:
     verdict = status.Verdict(
         provider="p", ruling=status.Ruling.WAITING, reason="full", numbers={"n": 1}, at_s=1.0
     )
-    report = status.FailureReport(
+    report = capsule.Capsule(
         node="n",
         label="a",
         pool="m",
@@ -367,6 +367,6 @@ def test_status_verdict_failure_and_components_survive_the_round_trip() -> None:
 
     assert told == status.decode_status("p", status.encode_status(told))
     assert verdict == status.decode_verdict("p", status.encode_verdict(verdict))
-    assert report == status.decode_failure("n", status.encode_failure(report))
+    assert report == capsule.decode_capsule("n", capsule.encode_capsule(report))
     assert pool == component.decode_pool("/p", component.encode_pool(pool))
     assert replica == component.decode_replica(ReplicaId("r"), component.encode_replica(replica))

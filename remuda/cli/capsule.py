@@ -1,0 +1,229 @@
+"""`remuda capsule`: all that is known of one machine, that failed or lives.
+
+Of one that lives its launcher is asked, by a wish in the node's record: the command itself has no
+cloud. What the launcher writes down then lies where the evidence of failures lies.
+"""
+
+import os
+import secrets
+import stat
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import click
+
+from remuda.cli import output
+from remuda.cli.caveats import tell_what_is_missing, unknown
+from remuda.cli.context import CommandContext, with_context
+from remuda.cli.errors import CommandFailedError, MistakeError, PlainCommand
+from remuda.cli.node_change import broken_record
+from remuda.cli.terminal import say
+from remuda.cli.views.evidence import evidence, where
+from remuda.insight.tree import CAPSULES, FAILURES, reader
+from remuda.model import node as node_record
+from remuda.model.capsule import (
+    ASKED,
+    Capsule,
+    CapsuleKind,
+    CapsuleWish,
+    Moment,
+    capsule_doc,
+    decode_capsule,
+    wish_fields,
+)
+from remuda.model.capsulefile import SUFFIX, pack
+from remuda.model.codec import CorruptRecordError
+from remuda.model.ids import NodeId, is_node_id
+from remuda.model.launch import Launch
+from remuda.model.launch import decode as decode_launch
+from remuda.model.node import Node
+from remuda.redaction import redact, redact_text
+from remuda.store import paths
+from remuda.store.api import MissingError, Set, StaleWriteError, Store
+
+#: A launcher answers within a second; its cloud's console may take longer.
+ANSWER_S: Final = 10.0
+LOOK_S: Final = 0.2
+#: Somebody wrote in between; more often than this is no accident.
+_ATTEMPTS_MAX: Final = 5
+#: No capsule of ours is larger.
+_FILE_BYTES_MAX: Final = 16 * 1024 * 1024
+
+Found = tuple[str, Capsule]
+
+
+@click.command(
+    cls=PlainCommand,
+    examples=(
+        "remuda capsule 3000000007",
+        "remuda capsule 3000000007 --out failed.tar.gz",
+        "remuda capsule 3000000007 --json",
+    ),
+)
+@click.argument("node", metavar="NODE")
+@click.option("--out", metavar="FILE", help="Write it into a file (tar, gzip) that is not there.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (docs/cli.md).")
+@with_context
+def capsule(*, context: CommandContext, node: str, out: str | None, as_json: bool) -> None:
+    """Show, or take home, all that is known of NODE, which failed or lives."""
+    if not is_node_id(node):
+        raise MistakeError(f"{node[:40]!a} is no node: write its number, such as 3000000007")
+    with context.store() as store:
+        provider, found = find(store, NodeId(node), now_s=context.clock.now_s())
+        tell_what_is_missing(reader(store))
+    if out is not None:
+        say(redact_text(_take_home(found, Path(out))))
+    elif as_json:
+        output.emit_json(redact("capsule", {"provider": provider, **capsule_doc(found)}))
+    else:
+        say(redact_text(evidence(provider, found, context.clock.now_s(), {})))
+
+
+def find(
+    store: Store,
+    node: NodeId,
+    *,
+    now_s: float,
+    pause: Callable[[float], object] | None = None,
+) -> Found:
+    """Return what is known of a node, and who made it: what is final before what is asked for now.
+
+    Raises:
+        MistakeError: Nothing is known of it.
+        StoreError: ZooKeeper does not answer, or does not let us.
+    """
+    kept = _kept(store, node)
+    if kept is not None and kept[1].kind is not CapsuleKind.ASKED:
+        return kept
+    living = _living(store, node)
+    if living is None:
+        if kept is not None:
+            return kept
+        raise MistakeError(unknown(reader(store), f"there is no node {node}, and no capsule of it"))
+    provider, token = living.provider or "", secrets.token_hex(16)
+    _wish(store, node, CapsuleWish(token=token, at_s=now_s))
+    wait = threading.Event().wait if pause is None else pause
+    for _ in range(round(ANSWER_S / LOOK_S)):
+        found = _read(store, paths.capsule(provider, node), node)
+        if found is not None and found.token == token:
+            return provider, found
+        wait(LOOK_S)
+    return provider, _unanswered(store, provider, living, now_s)
+
+
+def _kept(store: Store, node: NodeId) -> Found | None:
+    """Return the newest capsule of a node, a failure before what was only asked."""
+    found: list[Found] = []
+    for parent in (FAILURES, CAPSULES):
+        for provider in store.children(parent):
+            one = _read(store, f"{parent}/{provider}/{node}", node)
+            if one is not None:
+                found.append((provider, one))
+    found.sort(key=lambda pair: (pair[1].kind is not CapsuleKind.ASKED, pair[1].at_s))
+    return found[-1] if found else None
+
+
+def _read(store: Store, path: str, node: NodeId) -> Capsule | None:
+    stored = store.read(path)
+    if stored is None or not stored.value:
+        return None
+    try:
+        return decode_capsule(node, stored.value)
+    except CorruptRecordError as exc:
+        raise MistakeError(f"the capsule of node {node} is broken: {exc.why}") from exc
+
+
+def _living(store: Store, node: NodeId) -> Node | None:
+    stored = store.read(paths.node(node))
+    if stored is None or not stored.value:
+        return None
+    try:
+        return node_record.decode(node, stored.value)
+    except CorruptRecordError as exc:
+        raise MistakeError(broken_record(node, exc)) from exc
+
+
+def _wish(store: Store, node: NodeId, wish: CapsuleWish) -> None:
+    path = paths.node(node)
+    for _ in range(_ATTEMPTS_MAX):
+        stored = store.read(path)
+        if stored is None or not stored.value:
+            return  # it went meanwhile: nobody answers
+        try:
+            wished = node_record.decode(node, stored.value).with_fields(**wish_fields(wish))
+        except CorruptRecordError as exc:
+            raise MistakeError(broken_record(node, exc)) from exc
+        try:
+            store.commit([Set(path=path, data=node_record.encode(wished), version=stored.version)])
+        except (StaleWriteError, MissingError):
+            continue
+        return
+    raise CommandFailedError(f"node {node} changes all the time; try again", 1)
+
+
+def _unanswered(store: Store, provider: str, node: Node, now_s: float) -> Capsule:
+    """Return what the records alone tell of a machine whose launcher does not answer."""
+    stored = store.read(paths.launch(provider, node.id))
+    launch: Launch | None = None
+    with suppress(CorruptRecordError):  # as if there were none
+        launch = None if stored is None else decode_launch(node.id, stored.value)
+    moments = [] if launch is None else [Moment(name="planned", at_s=launch.planned_s)]
+    if launch is not None and launch.active_s is not None:
+        moments.append(Moment(name="active", at_s=launch.active_s))
+    return Capsule(
+        kind=CapsuleKind.ASKED,
+        node=node.id,
+        label="" if launch is None else launch.label,
+        pool="" if launch is None else launch.pool,
+        result=ASKED,
+        why=f"its launcher has not answered within {ANSWER_S:g} s: this is what its records say",
+        at_s=now_s,
+        server=None if launch is None else launch.server,
+        request=None if launch is None else launch.for_request or launch.on_account_of,
+        image=None if launch is None else launch.image_build,
+        moments=tuple(moments),
+        untold="its launcher was not there to do so",
+    )
+
+
+def _take_home(found: Capsule, out: Path) -> str:
+    """Write a capsule into a file, the whole if it lies on this host; return what was done."""
+    data, whole = _whole(found), True
+    if data is None:
+        data, whole = pack(found), False
+    try:
+        number = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except FileExistsError as exc:
+        raise MistakeError(f"{out} is there already: name another file") from exc
+    except OSError as exc:
+        raise MistakeError(f"{out} cannot be written: {exc.strerror}") from exc
+    try:
+        with os.fdopen(number, "wb") as file:
+            file.write(data)
+    except OSError as exc:
+        out.unlink(missing_ok=True)
+        raise CommandFailedError(f"{out} could not be written: {exc.strerror}", 1) from exc
+    size = f"{out}: {-(-len(data) // 1024)} KiB"
+    if whole:
+        return f"{size}, the whole capsule"
+    stored = "; ".join(where(one) for one in found.kept)
+    return f"{size}, with the ends of its texts{'; ' if stored else ''}{stored}"
+
+
+def _whole(found: Capsule) -> bytes | None:
+    """Return a capsule that lies in a folder of this host, if we may read it there."""
+    for kept in found.kept:
+        if kept.store != "folder" or kept.why is not None or not kept.place.endswith(SUFFIX):
+            continue
+        try:
+            number = os.open(kept.place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            with os.fdopen(number, "rb") as file:
+                if stat.S_ISREG(os.fstat(number).st_mode):
+                    data = file.read(_FILE_BYTES_MAX + 1)
+                    return data if len(data) <= _FILE_BYTES_MAX else None
+        except (OSError, ValueError):
+            continue
+    return None
