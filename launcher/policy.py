@@ -8,6 +8,7 @@ from typing import Final
 from remuda.config import trees
 from remuda.config.capturing import CaptureRules, rules_of
 from remuda.config.fingerprint import ReadTree, Trees, image_fingerprint, read_trees
+from remuda.config.holds import HoldsFrom
 from remuda.config.images import BaseFrom
 from remuda.config.model import Config, Label, NodeImageFrom, Pool, PoolLabel, Provider
 from remuda.config.recipes import ImageRecipe, ProviderMaking, recipes
@@ -81,6 +82,7 @@ class Policy:
         kept: How many builds of each image of ours are kept here.
         labels: What the labels promise.
         captures: Of which machines images may be captured, and for whom.
+        holds: How many machines are kept for people, and how long.
         pinned: The id of the installation is in the configuration, not only in ZooKeeper.
     """
 
@@ -96,6 +98,7 @@ class Policy:
     captures: CaptureRules = field(default_factory=rules_of)
     pinned: bool = False
     max_hold_age_s: float | None = None
+    holds: HoldsFrom = field(default_factory=HoldsFrom)
     #: A provider that is not the first choice waits this long per rank before it steps in.
     warm_grace_s: float = 0.25
     cold_grace_s: float = 1.0
@@ -179,6 +182,7 @@ def compile_policy(config: Config, provider: str, read: ReadTree = trees.read) -
         captures=rules_of(known, config.labels),
         pinned=config.installation is not None,
         max_hold_age_s=config.max_hold_age,
+        holds=config.holds,
     )
 
 
