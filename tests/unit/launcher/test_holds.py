@@ -23,7 +23,8 @@ from remuda.model.node import NodeState
 from remuda.runtime.now import Now
 from remuda.store import paths
 from remuda.store.api import Check, Set
-from tests.unit.launcher.worlds import NOW, add_node, of_kind, shown, think, world
+from tests.unit.launcher.test_lifecycle import shown
+from tests.unit.launcher.worlds import NOW, add_node, of_kind, think, world
 
 CONTENDER: Final = f"{'0' * 32}__lock__0000000000"
 WISH: Final = HoldWish(
