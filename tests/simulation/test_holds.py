@@ -15,7 +15,7 @@ from remuda.cloud.api import Quota
 from tests.simulation.history import ViolationError
 from tests.simulation.holders import wait_for_failures
 from tests.simulation.holdrules import HoldRules
-from tests.simulation.setting import Rates, draw
+from tests.simulation.setting import HostileRates, Rates, draw
 from tests.simulation.simulation import Simulation
 
 #: After this many actions the story is over for sure.
@@ -47,6 +47,7 @@ def stage(seed: int, *, calm: bool = True, replicas: int = 1) -> Simulation:
         replicas={"alpha": replicas, "beta": replicas},
         quotas=dict.fromkeys(drawn.quotas, Quota()),
         rates=Rates(crash=25.0, expire=60.0, skew_s_max=0.5) if not calm else Rates(),
+        hostility=HostileRates(),
         clients=0,
         crowd=0,
         chaos_s=60.0,
