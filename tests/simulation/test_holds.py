@@ -7,8 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from launcher.hold import autoholding, extending, granting, holding
-from launcher.hold.limits import over_limit
+from launcher.hold import extending, granting, holding
 from launcher.node import lifecycle
 from launcher.node.actions import Condemn
 from remuda.cloud.api import Quota
@@ -185,13 +184,6 @@ def never_ends(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(lifecycle, "hold", hold)
 
 
-def knows_no_limit(patch: pytest.MonkeyPatch) -> None:
-    """Keep as many as anybody likes."""
-    assert granting.over_limit is over_limit
-    patch.setattr(granting, "over_limit", lambda *_, **__: None)
-    patch.setattr(autoholding, "over_limit", lambda *_, **__: None)
-
-
 def storms(count: int) -> None:
     """Run so many, each to its rest."""
     for seed in range(count):
@@ -205,7 +197,6 @@ MUTANTS: Final[tuple[tuple[Callable[[pytest.MonkeyPatch], None], str], ...]] = (
     (extends_for_anybody, "was extended"),
     (ends_early, "ended before its time"),
     (never_ends, "after its end"),
-    (knows_no_limit, "at most may be"),
 )
 
 
