@@ -8,6 +8,7 @@ from collections.abc import Callable
 from launcher.actions import Action
 from launcher.capsule.events import CapsuleStored, CapsuleTold
 from launcher.guest.events import GuestTried
+from launcher.hold.events import LookedIn
 from launcher.node.events import EvidenceCollected, IdsDrawn, Probed, Proved, ScriptBegun
 from launcher.provider.events import Rescued, Surveyed, Tidied
 from launcher.server.events import (
@@ -38,6 +39,7 @@ Event = (
     | Proved
     | Probed
     | GuestTried
+    | LookedIn
     | EvidenceCollected
     | CapsuleStored
     | CapsuleTold

@@ -14,6 +14,7 @@ from launcher.capture.results import CaptureResults
 from launcher.claim.results import ClaimResults
 from launcher.events import Event
 from launcher.guest.results import GuestResults
+from launcher.hold.results import HoldResults
 from launcher.lanes import Lane
 from launcher.node.results import IntentResults, NodeResults
 from launcher.provider.results import ProviderResults
@@ -53,6 +54,7 @@ class Results:
         intents, keys = IntentResults(world, writer), writer.host_keys
         nodes = NodeResults(world, keys, log, metrics)
         captures, guests = CaptureResults(world, nodes, log), GuestResults(world, nodes, log)
+        holds = HoldResults(world, nodes, log)
         servers = ServerResults(world, keys, self.owner, log, metrics)
         provider = ProviderResults(world, log, metrics)
         capsules = CapsuleResults(world, log, metrics)
@@ -61,6 +63,7 @@ class Results:
             **intents.events(),
             **nodes.events(),
             **guests.events(),
+            **holds.events(),
             **servers.events(),
             **provider.events(),
             **capsules.events(),
@@ -72,6 +75,7 @@ class Results:
             **nodes.answers(),
             **captures.answers(),
             **guests.answers(),
+            **holds.answers(),
             **provider.answers(),
         }
         self.crashes = {
@@ -80,6 +84,7 @@ class Results:
             **nodes.crashes(),
             **captures.crashes(),
             **guests.crashes(),
+            **holds.crashes(),
             **servers.crashes(),
             **provider.crashes(),
             **capsules.crashes(),

@@ -22,6 +22,7 @@ STATUSES: Final = "/remuda/statuses"
 FAILURES: Final = "/remuda/failures"
 CAPSULES: Final = "/remuda/capsules"
 FAILED_REQUESTS: Final = "/remuda/failed-requests"
+AUTOHOLDS: Final = "/remuda/autoholds"
 REPLICAS: Final = "/remuda/replicas"
 IMAGES: Final = "/remuda/images"
 IMAGE_LOGS: Final = "/remuda/image-logs"
@@ -154,6 +155,11 @@ def capsules(name: str) -> str:
 def capsule(name: str, node_id: NodeId) -> str:
     """Return the path of one capsule that is no failed launch's."""
     return f"{capsules(name)}/{node_id}"
+
+
+def autohold(autohold_id: str) -> str:
+    """Return the path of one autohold."""
+    return f"{AUTOHOLDS}/{autohold_id}"
 
 
 def image(name: str) -> str:
