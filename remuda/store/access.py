@@ -61,6 +61,10 @@ def requestors_right(path: str) -> Right:
     Requests are theirs to make, to change (a scheduler's priority) and to take back. Of nodes they
     write the state and make the locks below, but make and remove none.
     """
+    if path == paths.TAKE_HOME_ENDS:
+        return _ASK
+    if path.startswith(f"{paths.TAKE_HOME_ENDS}/"):
+        return USE
     if path.startswith(paths.REMUDA):
         if any(path == one or path.startswith(f"{one}/") for one in _UNTOLD):
             return NOTHING
