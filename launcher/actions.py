@@ -43,6 +43,8 @@ from launcher.server.actions import (
     FindPorts,
     ListServers,
 )
+from launcher.takehome.actions import KINDS as TAKE_HOMES
+from launcher.takehome.actions import AnswerSnapshot, BeginTakeHome
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.status import Verdict
 
@@ -69,6 +71,8 @@ Action = (
     | NoteCaptureBuild
     | LetIn
     | NoteGuest
+    | AnswerSnapshot
+    | BeginTakeHome
     | NoteUse
     | Condemn
     | CollectEvidence
@@ -93,6 +97,7 @@ KINDS: Final[Kinds] = {
     **NODES,
     **CAPTURES,
     **GUESTS,
+    **TAKE_HOMES,
     **IMAGES,
     **SERVERS,
     **PROVIDER,

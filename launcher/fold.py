@@ -7,6 +7,7 @@ from launcher.image.fold import take_image
 from launcher.node.fold import NodeFold
 from launcher.provider.fold import take_fact, take_peer
 from launcher.request.fold import RequestFold
+from launcher.takehome.fold import take_home_record
 from launcher.world import World
 from remuda.frame.set_aside import SetAside
 from remuda.model.codec import CorruptRecordError
@@ -69,6 +70,8 @@ class Fold:
         elif parent.startswith(paths.IMAGES):
             # Nothing new boots by what we cannot read.
             take_image(self.world, Gone(path=f"{parent}/{name}"))
+        elif parent == paths.TAKE_HOME:
+            take_home_record(self.world, NodeId(name), Gone(path=change.path))
         elif change.path == paths.plain_tally(self.world.policy.provider):
             self.world.images.take_plain(change)
         elif parent == paths.launches(self.world.policy.provider):
@@ -94,5 +97,7 @@ class Fold:
                 self.world.agenda.supply = True
         elif change.path.startswith(paths.IMAGES):
             take_image(self.world, change)
+        elif parent == paths.TAKE_HOME:
+            take_home_record(self.world, NodeId(name), change)
         else:
             take_peer(self.world, parent, name, change)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from remuda.config import trees
+from remuda.config import takehomes, trees
 from remuda.config.capturing import CaptureRules, rules_of
 from remuda.config.fingerprint import ReadTree, Trees, image_fingerprint, read_trees
 from remuda.config.images import BaseFrom
@@ -81,6 +81,7 @@ class Policy:
         kept: How many builds of each image of ours are kept here.
         labels: What the labels promise.
         captures: Of which machines images may be captured, and for whom.
+        snapshots: Which held machines may be taken home as images, and for whom.
         pinned: The id of the installation is in the configuration, not only in ZooKeeper.
     """
 
@@ -94,6 +95,7 @@ class Policy:
     plain: Mapping[Key, PoolLabel] = field(default_factory=dict)
     kept: Mapping[str, int] = field(default_factory=dict)
     captures: CaptureRules = field(default_factory=rules_of)
+    snapshots: SnapshotRules = field(default_factory=SnapshotRules)
     pinned: bool = False
     max_hold_age_s: float | None = None
     #: A provider that is not the first choice waits this long per rank before it steps in.
@@ -177,6 +179,7 @@ def compile_policy(config: Config, provider: str, read: ReadTree = trees.read) -
         plain=without,
         kept={recipe.name: recipe.keep for recipe in ours},
         captures=rules_of(known, config.labels),
+        snapshots=takehomes.rules_of(config),
         pinned=config.installation is not None,
         max_hold_age_s=config.max_hold_age,
     )

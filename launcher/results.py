@@ -18,6 +18,7 @@ from launcher.node.results import IntentResults, NodeResults
 from launcher.provider.results import ProviderResults
 from launcher.request.results import RequestResults
 from launcher.server.results import ServerResults
+from launcher.takehome.results import TakeHomeResults
 from launcher.world import World
 from launcher.writer import Writer
 from remuda.frame.dispatch import Dispatch
@@ -52,6 +53,7 @@ class Results:
         intents, keys = IntentResults(world, writer), writer.host_keys
         nodes = NodeResults(world, keys, log, metrics)
         captures, guests = CaptureResults(world, nodes, log), GuestResults(world, nodes, log)
+        homes = TakeHomeResults(world, nodes, log)
         servers = ServerResults(world, keys, self.owner, log, metrics)
         provider = ProviderResults(world, log, metrics)
         self.intake = Intake(dispatch=self.dispatch, tree=writer.sender.tree, learner=self)
@@ -69,6 +71,7 @@ class Results:
             **nodes.answers(),
             **captures.answers(),
             **guests.answers(),
+            **homes.answers(),
             **provider.answers(),
         }
         self.crashes = {
@@ -77,6 +80,7 @@ class Results:
             **nodes.crashes(),
             **captures.crashes(),
             **guests.crashes(),
+            **homes.crashes(),
             **servers.crashes(),
             **provider.crashes(),
         }

@@ -17,6 +17,7 @@ from launcher.provider.start import ProviderStarts
 from launcher.request.start import RequestStarts
 from launcher.server.hand_cloud import CloudHands
 from launcher.server.start import ServerStarts
+from launcher.takehome.start import TakeHomeStarts
 from launcher.world import World
 from launcher.writer import Writer
 from remuda.frame.dispatch import Dispatch
@@ -49,6 +50,7 @@ class Starter:
             **HandStarts(world, submit, self.cloud, self.proving).table(),
             **CaptureStarts(world, writer).table(),
             **GuestStarts(world, writer, submit, self._guests()).table(),
+            **TakeHomeStarts(world, writer).table(),
             **ImageStarts(world, writer).table(),
             **ServerStarts(world, submit, self.cloud, writer.host_keys).table(),
             **ProviderStarts(world, writer, submit, self.cloud, self.store).table(),

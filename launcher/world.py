@@ -23,7 +23,9 @@ from remuda.membership.attendance import Attendance
 from remuda.model.ids import NodeId, ReplicaId, RequestId
 from remuda.model.launch import Step
 from remuda.model.request import Request
+from remuda.model.takehome import TakeHome
 from remuda.runtime.now import Now
+from remuda.store.api import Stored
 
 
 @dataclass(slots=True)
@@ -85,6 +87,7 @@ class World:
         blocked: By pool, an old request that needs room there before others may have it.
         published, outlined: The status that was published last, whole and in outline.
         told_verdicts: The verdicts that were written last.
+        take_homes: Images of held machines of our provider, by node: on the way, or there.
         rule_taken_s: Nothing is written before this (monotonic) on requests that others have taken.
     """
 
@@ -122,6 +125,7 @@ class World:
     rule_taken_s: float = 0.0
     rescues: set[str] = field(default_factory=set)
     images: Images = field(init=False)
+    take_homes: dict[NodeId, Stored[TakeHome]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Know nothing of the cloud, nor of images."""

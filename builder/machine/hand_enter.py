@@ -89,9 +89,7 @@ def let_in(
     if launch.host_key is None and job.secret:
         message = "secrets are told only to machines whose host key is known: use host-keys: inject"
         raise blame.fail(_STEP, Blame.RECIPE, message)
-    door = Door(
-        cloud=job.cloud, owner=job.owner, user=job.user, port=job.port, check=held.check
-    )
+    door = Door(cloud=job.cloud, owner=job.owner, user=job.user, port=job.port, check=held.check)
     return enter(store, door, launch, node, key, waiting, tell_key)
 
 
@@ -206,9 +204,7 @@ class _Held:
         return node
 
 
-def _await_guest(
-    store: Store, door: Door, launch: Launch, key: LoginKey, waiting: Waiting
-) -> None:
+def _await_guest(store: Store, door: Door, launch: Launch, key: LoginKey, waiting: Waiting) -> None:
     """Wait until the launcher says that our key is on the machine, or why it is not."""
     provider, node = door.owner.provider, launch.id
 

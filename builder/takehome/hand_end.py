@@ -65,9 +65,7 @@ class EndingHand:
         if wish is None and not (over or ending):
             raise SparedError("its time is not over, and nobody wants it gone")
         record.write(
-            lambda one: one.after(
-                TakeHomeEvent.OVER, now_s=self.clock.now_s(), owner=task.me
-            )
+            lambda one: one.after(TakeHomeEvent.OVER, now_s=self.clock.now_s(), owner=task.me)
         )
         return wish is not None
 

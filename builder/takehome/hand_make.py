@@ -84,9 +84,7 @@ class TakingHand(MachineHand):
         """Return the work on one, with the record held."""
         store = self.machines.store
         record = hold_take_home(store, parts.waiting, task.record)
-        return Taking(
-            waiting=parts.waiting, log=parts.log, hand=self, task=task, record=record
-        )
+        return Taking(waiting=parts.waiting, log=parts.log, hand=self, task=task, record=record)
 
 
 @dataclass(slots=True, kw_only=True)

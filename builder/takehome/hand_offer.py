@@ -67,9 +67,7 @@ class Offering:
         self.shared = True
 
     def _see(self, image_id: str, visibility: Visibility) -> None:
-        self._again(
-            lambda: self.images.set_visibility(image_id, visibility, fence=self.fence())
-        )
+        self._again(lambda: self.images.set_visibility(image_id, visibility, fence=self.fence()))
 
     def _again(self, call: Callable[[], object]) -> None:
         again(call, self.waiting, ends_s=self.waiting.clock.monotonic_s() + EDIT_S_MAX)

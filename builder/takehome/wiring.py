@@ -93,9 +93,7 @@ class TakingHome:
 
     def _failed(self, task: TakeHomeTask, why: str) -> TakeHomeEnded:
         """Write that it comes to nothing here: who waits for it is told."""
-        record = hold_take_home(
-            self.means.store, self.hand.waiting(task.stop.is_set), task.record
-        )
+        record = hold_take_home(self.means.store, self.hand.waiting(task.stop.is_set), task.record)
 
         def after(one: TakeHome) -> TakeHome:
             now_s = self.means.clock.now_s()

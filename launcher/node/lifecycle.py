@@ -29,6 +29,7 @@ from launcher.node.view import ENDED_STATES, EVIDENCE, NodeView
 from launcher.request.actions import Allocate
 from launcher.server.actions import Address, CreateServer
 from launcher.server.addressing import address, give, wants_ip
+from launcher.takehome.taking import take_home, under_way
 from launcher.world import Agenda, World
 from remuda.cloud.api import ServerStatus
 from remuda.metrics.results import Result
@@ -300,7 +301,8 @@ def _done(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Act
     if view.locked:
         # Whoever holds the lock uses it: nobody's machine dies.
         if node.state is NodeState.IN_USE and view.launch is not None:
-            return capture(world, view, view.launch, node)
+            captured = capture(world, view, view.launch, node)
+            return captured or take_home(world, view, view.launch, node)
         return None
     if node.state is NodeState.IN_USE:
         return Condemn(node=view.id, cause="its user went away")
@@ -350,9 +352,14 @@ def _waiting_ready(world: World, view: NodeView, node: Node, now: Now, plan: Pla
 
 
 def _held(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
+    assert view.launch is not None  # noqa: S101 - judged only with a launch record
+    taken = None if view.locked else take_home(world, view, view.launch, node)
+    if taken is not None:
+        return taken
     ends_s = hold_ends_s(node, world.policy.max_hold_age_s)
     if ends_s is None:
         return None
+    ends_s = max(ends_s, under_way(world, view, now.wall_s) or ends_s)
     if now.wall_s >= ends_s:
         return None if view.locked else Condemn(node=view.id, cause="its hold is over")
     plan.look_again("node", view.id, now.mono_s + ends_s - now.wall_s)

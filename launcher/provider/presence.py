@@ -31,6 +31,8 @@ def tree(provider: str) -> tuple[str, ...]:
         paths.failures(provider),
         paths.status(provider),
         paths.IMAGES,
+        paths.TAKE_HOME,
+        paths.TAKE_HOME_ENDS,
         paths.FAILED_REQUESTS,
     )
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from remuda.model import codec
 from remuda.model.fields import LINE_CHARS_MAX, Fields, safe
+from remuda.model.holdwish import SnapshotWish, read_snapshot, snapshot_doc
 from remuda.model.ids import NodeId, ReplicaId, ServerId
 from remuda.model.image import PLACE
 from remuda.model.imageask import read_login_key
@@ -23,9 +24,7 @@ SCHEMA: Final = 1
 #: Longer reasons are cut.
 WHY_CHARS_MAX: Final = 500
 #: A project as Keystone names it: Glance takes any text for a member, and tells nobody.
-PROJECT: Final = re.compile(
-    "[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII
-)
+PROJECT: Final = re.compile("[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 #: So often a machine may be worked on: builders die, clouds refuse.
 ATTEMPTS_MAX: Final = 3
 
@@ -44,7 +43,7 @@ class TakeHomeEvent(StrEnum):
     """What moves one on."""
 
     TAKEN = "taken"  # a builder begins, or goes on where another one died
-    GIVEN_BACK = "given back"  # nothing was changed of the machine: from the beginning
+    AGAIN = "again"  # it is wished once more: it goes on where it came to nothing
     KEPT = "kept"  # the image is whole, and shared as far as the cloud lets us
     BROKEN = "broken"  # it came to nothing
     OVER = "over"  # its time, or somebody's word
@@ -59,34 +58,13 @@ TAKE_HOME_TABLE: Final[Mapping[TakeHomeState, Mapping[TakeHomeEvent, TakeHomeSta
     _S.ASKED: {_E.TAKEN: _S.MAKING, _E.BROKEN: _S.FAILED, _E.OVER: _S.ENDING},
     _S.MAKING: {
         _E.TAKEN: _S.MAKING,
-        _E.GIVEN_BACK: _S.ASKED,
         _E.KEPT: _S.WHOLE,
         _E.BROKEN: _S.FAILED,
     },
     _S.WHOLE: {_E.OVER: _S.ENDING},
-    _S.FAILED: {_E.OVER: _S.ENDING},
+    _S.FAILED: {_E.AGAIN: _S.ASKED, _E.OVER: _S.ENDING},
     _S.ENDING: {_E.OVER: _S.ENDING},
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotWish:
-    """What is wished of a held machine.
-
-    Attributes:
-        token: No two wishes have the same.
-        by: Who wishes it, as they call themselves.
-        for_s: So long the image is to be kept.
-        share_with: Id of the project that is to boot it; None: nobody else's.
-        public: It is to be everybody's.
-    """
-
-    token: str
-    by: str
-    for_s: float
-    at_s: float
-    share_with: str | None = None
-    public: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +88,7 @@ class TakeHome:
     Attributes:
         wish: As it was granted: *for_s* is within the operator's maximum.
         provider, pool, label: What the machine was made as.
-        requestor: Whose the node was.
+        requestor: Whose the node was; *by*: who holds it, and *reason*: why.
         owner: The builder that is at it, or was last; *attempt* counts them.
         login_key: Public line of the key by which it is let onto the machine.
         server: Id of the machine in its cloud.
@@ -136,6 +114,7 @@ class TakeHome:
     pool: str
     label: str
     requestor: str = ""
+    by: str = ""
     reason: str = ""
     since_s: float = 0.0
     owner: ReplicaId | None = None
@@ -180,54 +159,9 @@ class EndWish:
     at_s: float
 
 
-def wish_doc(wish: SnapshotWish | None) -> dict[str, Any] | None:
-    """Return a wish as a part of a record; the pair of :func:`read_snapshot_wish`."""
-    if wish is None:
-        return None
-    doc: dict[str, Any] = {
-        "token": wish.token,
-        "by": safe(wish.by, LINE_CHARS_MAX),
-        "for_s": round(wish.for_s, 3),
-        "at_s": round(wish.at_s, 3),
-        "public": wish.public,
-    }
-    if wish.share_with is not None:
-        doc["share_with"] = wish.share_with
-    return doc
-
-
-def read_snapshot_wish(fields: Fields, key: str) -> SnapshotWish | None:
-    """Return the wish in a field of a record, or None if there is none.
-
-    Raises:
-        CorruptRecordError: If it is none.
-    """
-    part = fields.part(key)
-    if part is None:
-        return None
-    token, project = part.identifier("token"), part.maybe_text("share_with")
-    public = part.doc.get("public") is True
-    if not token:
-        raise part.refuse("token", "an id")
-    if project is not None and not PROJECT.fullmatch(project):
-        raise part.refuse("share_with", "the id of a project")
-    if project is not None and public:
-        raise part.refuse("public", "false: it is shared with one project")
-    return SnapshotWish(
-        token=token,
-        by=part.prose("by", LINE_CHARS_MAX) or "",
-        for_s=part.number("for_s", low=1.0),
-        at_s=part.number("at_s", 0.0),
-        share_with=project,
-        public=public,
-    )
-
-
-def answer_doc(answer: SnapshotAnswer | None) -> dict[str, Any] | None:
+def answer_doc(answer: SnapshotAnswer) -> dict[str, Any]:
     """Return an answer as a part of a launch; the pair of :func:`read_snapshot_answer`."""
-    if answer is None:
-        return None
-    doc: dict[str, Any] = {"wish": wish_doc(answer.wish), "begun": answer.begun}
+    doc: dict[str, Any] = {"wish": snapshot_doc(answer.wish), "begun": answer.begun}
     if answer.refused is not None:
         doc["refused"] = safe(answer.refused, WHY_CHARS_MAX)
     return doc
@@ -246,10 +180,10 @@ def read_snapshot_answer(fields: Fields, key: str) -> SnapshotAnswer | None:
 
 
 def _wish(fields: Fields) -> SnapshotWish:
-    found = read_snapshot_wish(fields, "wish")
-    if found is None:
+    part = fields.part("wish")
+    if part is None:
         raise fields.refuse("wish", "what is wished")
-    return found
+    return read_snapshot(part)
 
 
 def encode_take_home(one: TakeHome) -> bytes:
@@ -257,11 +191,12 @@ def encode_take_home(one: TakeHome) -> bytes:
     doc = {
         "schema": SCHEMA,
         "state": str(one.state),
-        "wish": wish_doc(one.wish),
+        "wish": snapshot_doc(one.wish),
         "provider": one.provider,
         "pool": one.pool,
         "label": one.label,
         "requestor": safe(one.requestor, LINE_CHARS_MAX),
+        "by": safe(one.by, LINE_CHARS_MAX),
         "reason": safe(one.reason, WHY_CHARS_MAX),
         "since_s": one.since_s,
         "owner": one.owner,
@@ -311,6 +246,7 @@ def decode_take_home(node: NodeId, raw: bytes) -> TakeHome:
         pool=fields.text("pool"),
         label=fields.text("label"),
         requestor=fields.prose("requestor", LINE_CHARS_MAX) or "",
+        by=fields.prose("by", LINE_CHARS_MAX) or "",
         reason=fields.prose("reason", WHY_CHARS_MAX) or "",
         since_s=fields.number("since_s", 0.0),
         owner=None if owner is None else ReplicaId(owner),
