@@ -12,6 +12,7 @@ from remuda.config.images import BaseFrom
 from remuda.config.model import Config, Label, NodeImageFrom, Pool, PoolLabel, Provider
 from remuda.config.recipes import ImageRecipe, ProviderMaking, recipes
 from remuda.config.sources import UnreadableError
+from remuda.config.takehomes import SnapshotRules
 from remuda.model.imageask import ImageUse, image_label
 
 Key = tuple[str, str]

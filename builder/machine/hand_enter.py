@@ -89,8 +89,16 @@ def let_in(
     if launch.host_key is None and job.secret:
         message = "secrets are told only to machines whose host key is known: use host-keys: inject"
         raise blame.fail(_STEP, Blame.RECIPE, message)
-    door = Door(cloud=job.cloud, owner=job.owner, user=job.user, port=job.port, check=held.check)
-    return enter(store, door, launch, node, key, waiting, tell_key)
+    door = Door(
+        cloud=job.cloud,
+        owner=job.owner,
+        user=job.user,
+        port=job.port,
+        launch=launch,
+        node=node,
+        check=held.check,
+    )
+    return enter(store, door, key, waiting, tell_key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,25 +114,26 @@ class Door:
     owner: Owner
     user: str
     port: int
+    launch: Launch
+    node: Node
     check: Callable[[], None]
 
 
 def enter(
     store: Store,
     door: Door,
-    launch: Launch,
-    node: Node,
     key: LoginKey,
     waiting: Waiting,
     tell_key: Callable[[str], None],
 ) -> HeldMachine:
     """Have a machine's launcher let us in, once its cloud vouches for it; raises as `entered`."""
+    launch, node = door.launch, door.node
     address = launch.address or facts_of(node).address or ""
     server = shown(door.cloud, door.owner, launch, address, waiting)
     if (against := unfit(server)) is not None:
         raise blame.fail(_STEP, Blame.JOB, f"node {node.id}: {against}")
     tell_key(key.public)
-    _await_guest(store, door, launch, key, waiting)
+    _await_guest(store, door, key, waiting)
     keys = facts_of(node).host_keys if launch.host_key is None else (launch.host_key,)
     login = Login(
         address=address,
@@ -204,9 +213,9 @@ class _Held:
         return node
 
 
-def _await_guest(store: Store, door: Door, launch: Launch, key: LoginKey, waiting: Waiting) -> None:
+def _await_guest(store: Store, door: Door, key: LoginKey, waiting: Waiting) -> None:
     """Wait until the launcher says that our key is on the machine, or why it is not."""
-    provider, node = door.owner.provider, launch.id
+    provider, node = door.owner.provider, door.launch.id
 
     def look() -> bool | None:
         guest = read_launch(store, provider, node).guest

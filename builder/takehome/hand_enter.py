@@ -48,9 +48,15 @@ class HoldMachine:
         if why := forged(launch, facts_of(node)):
             raise refusal(node.id, why)
         door = Door(
-            cloud=self.cloud, owner=self.owner, user=self.user, port=self.port, check=self.check
+            cloud=self.cloud,
+            owner=self.owner,
+            user=self.user,
+            port=self.port,
+            launch=launch,
+            node=node,
+            check=self.check,
         )
-        return enter(store, door, launch, node, key, waiting, tell_key)
+        return enter(store, door, key, waiting, tell_key)
 
     def check(self) -> None:
         """Do nothing while the machine is held, and its launcher's word stands.

@@ -61,18 +61,16 @@ def requestors_right(path: str) -> Right:
     Requests are theirs to make, to change (a scheduler's priority) and to take back. Of nodes they
     write the state and make the locks below, but make and remove none.
     """
-    if path == paths.TAKE_HOME_ENDS:
-        return _ASK
-    if path.startswith(f"{paths.TAKE_HOME_ENDS}/"):
-        return USE
-    if path.startswith(paths.REMUDA):
+    if path.startswith(paths.REMUDA) and not path.startswith(paths.TAKE_HOME_ENDS):
         if any(path == one or path.startswith(f"{one}/") for one in _UNTOLD):
             return NOTHING
         if path == paths.REMUDA or path.startswith(f"{paths.REMUDA}/"):
             return _READ
-    if path == paths.REQUESTS:
+    if path in {paths.REQUESTS, paths.TAKE_HOME_ENDS}:
         return _ASK
-    if path.startswith((f"{paths.NODES}/", f"{paths.REQUESTS}/", paths.REQUEST_LOCKS)):
+    if path.startswith(
+        (f"{paths.TAKE_HOME_ENDS}/", f"{paths.NODES}/", f"{paths.REQUESTS}/", paths.REQUEST_LOCKS)
+    ):
         return USE
     return _READ
 
