@@ -300,7 +300,7 @@ class World:
 
 
 def _may_get(request: Request, policy: Policy) -> MayGet:
-    if not request.reuse:
+    if not request.reuse or request.opens is not None:
         return MayGet.NEW
     if request.image is not None or policy.share_an_image(request.labels):
         return MayGet.MATCHING

@@ -73,7 +73,7 @@ class HoldMachine:
         launch = read_launch(self.store, self.taken.provider, node_id)
         if launch.step is not Step.DONE:
             raise self._gone("is being deleted")
-        answer = None if launch.hold is None else launch.hold.snapshot
+        answer = launch.take_home
         if answer is None or answer.refused is not None:
             raise refusal(node_id, "was not given for this by its launcher")
         if answer.wish.token != self.taken.wish.token:

@@ -29,6 +29,7 @@ from launcher.node.view import ENDED_STATES, EVIDENCE, NodeView
 from launcher.request.actions import Allocate
 from launcher.server.actions import Address, CreateServer
 from launcher.server.addressing import address, give, wants_ip
+from launcher.takehome.opening import left
 from launcher.takehome.taking import take_home, under_way
 from launcher.world import Agenda, World
 from remuda.cloud.api import ServerStatus
@@ -320,6 +321,7 @@ def _ready(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Ac
     assert view.launch is not None  # noqa: S101 - judged only with a launch record
     spoiled = _lost_key(view, view.launch) or outdated(world, view, view.launch)
     spoiled = spoiled or _left_by_builder(world, view, view.launch)
+    spoiled = spoiled or left(world, view, view.launch)
     spoiled = spoiled or unused(world, view, view.launch)
     return spoiled or _waiting_ready(world, view, node, now, plan)
 

@@ -14,7 +14,6 @@ from launcher.takehome.actions import AnswerSnapshot, BeginTakeHome
 from launcher.world import World
 from remuda.cloud.whole import unfit
 from remuda.model.capture import requestor_of
-from remuda.model.hold import Hold
 from remuda.model.holdwish import SnapshotWish, wish_of
 from remuda.model.launch import Launch
 from remuda.model.node import Node, NodeState
@@ -28,15 +27,15 @@ TakeHomeAction = AnswerSnapshot | BeginTakeHome | LetIn | NoteGuest | Condemn
 
 def take_home(world: World, view: NodeView, launch: Launch, node: Node) -> TakeHomeAction | None:
     """Return the next step of what is wished of a machine that is held, or will be; or None."""
-    hold = launch.hold
-    if hold is None or hold.refused is not None:
-        return None  # first it has to be held
+    held = node.state is NodeState.HOLD
+    if not held and (launch.hold is None or launch.hold.refused is not None):
+        return None  # it will not be
     wished = wish_of(node)
     wish, known = None if wished is None else wished.snapshot, _record(world, view)
-    if wish is not None and _new(hold, wish, known):
+    granted = launch.take_home
+    if wish is not None and _new(granted, wish, known):
         return AnswerSnapshot(node=view.id, answer=_answer(world, view, node, wish))
-    granted = hold.snapshot
-    if granted is None or granted.refused is not None or node.state is not NodeState.HOLD:
+    if granted is None or granted.refused is not None or not held:
         return None
     if not granted.begun:
         return BeginTakeHome(node=view.id)
@@ -57,9 +56,8 @@ def _record(world: World, view: NodeView) -> TakeHome | None:
     return None if stored is None else stored.value
 
 
-def _new(hold: Hold, wish: SnapshotWish, known: TakeHome | None) -> bool:
+def _new(before: SnapshotAnswer | None, wish: SnapshotWish, known: TakeHome | None) -> bool:
     """Whether a wish is to be answered: one at a time, and none once there is an image."""
-    before = hold.snapshot
     if before is None or before.wish.token == wish.token:
         return before is None
     if before.refused is not None:

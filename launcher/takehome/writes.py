@@ -7,7 +7,7 @@ from launcher.node.writes import advance
 from launcher.takehome.actions import AnswerSnapshot
 from launcher.world import World
 from remuda.model.capture import requestor_of
-from remuda.model.hold import Hold
+from remuda.model.holdwish import SnapshotWish, wish_of
 from remuda.model.launch import Launch
 from remuda.model.takehome import TakeHome, TakeHomeEvent, TakeHomeState, encode_take_home
 from remuda.store import paths
@@ -16,31 +16,30 @@ from remuda.store.api import Check, Create, Op, Set
 
 def answer_snapshot(world: World, view: NodeView, action: AnswerSnapshot) -> list[Op]:
     """Write the answer to what was read."""
-    launch, hold = _held(view)
-    hold = replace(hold, snapshot=action.answer)
+    launch = _launch(view)
     read = Check(path=paths.node(view.id), version=view.node_version)
-    return [read, *advance(world, view, replace(launch, hold=hold))]
+    return [read, *advance(world, view, replace(launch, take_home=action.answer))]
 
 
 def begin(world: World, view: NodeView, *, now_s: float) -> list[Op]:
     """Make the record for what was granted, or begin one again, while the machine is held."""
-    launch, hold = _held(view)
-    assert hold.snapshot is not None  # noqa: S101 - judged only once it is granted
-    granted = replace(hold.snapshot, begun=True)
+    launch = _launch(view)
+    assert launch.take_home is not None  # noqa: S101 - judged only once it is granted
+    granted = replace(launch.take_home, begun=True)
     read = Check(path=paths.node(view.id), version=view.node_version)
-    held = replace(launch, hold=replace(hold, snapshot=granted))
-    return [read, *advance(world, view, held), _record(world, view, launch, hold, now_s)]
+    answered = advance(world, view, replace(launch, take_home=granted))
+    return [read, *answered, _record(world, view, launch, granted.wish, now_s)]
 
 
-def _record(world: World, view: NodeView, launch: Launch, hold: Hold, now_s: float) -> Op:
-    assert hold.snapshot is not None  # noqa: S101
-    before, wish = world.take_homes.get(view.id), hold.snapshot.wish
+def _record(world: World, view: NodeView, launch: Launch, wish: SnapshotWish, now_s: float) -> Op:
+    before = world.take_homes.get(view.id)
     if before is not None:
         again = before.value.after(
             TakeHomeEvent.AGAIN, now_s=now_s, wish=wish, owner=None, attempt=0, failure=None
         )
         return Set(path=before.path, data=encode_take_home(again), version=before.version)
     assert view.node is not None  # noqa: S101 - judged only with a node record
+    wished = wish_of(view.node)
     asked = TakeHome(
         node=view.id,
         state=TakeHomeState.ASKED,
@@ -49,15 +48,14 @@ def _record(world: World, view: NodeView, launch: Launch, hold: Hold, now_s: flo
         pool=launch.pool,
         label=launch.label,
         requestor=requestor_of(view.node),
-        by=hold.owner,
-        reason=hold.reason,
+        by="" if wished is None else wished.owner,
+        reason="" if wished is None else wished.reason,
         since_s=round(now_s, 3),
         server=launch.server,
     )
     return Create(path=paths.take_home(view.id), data=encode_take_home(asked))
 
 
-def _held(view: NodeView) -> tuple[Launch, Hold]:
+def _launch(view: NodeView) -> Launch:
     assert view.launch is not None  # noqa: S101 - judged only with a launch record
-    assert view.launch.hold is not None  # noqa: S101 - and only for a hold
-    return view.launch, view.launch.hold
+    return view.launch

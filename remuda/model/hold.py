@@ -19,7 +19,6 @@ from remuda.model.holdwish import (
     token_of,
     without_none,
 )
-from remuda.model.takehome import SnapshotAnswer, answer_doc, read_snapshot_answer
 
 #: Longer rules and faults are cut.
 WHY_CHARS_MAX: Final = 500
@@ -97,7 +96,6 @@ class Hold:
         lost: What has become of its server, if that is gone or down.
         refused: The rule that a wish breaks: the node is not held. None: it is, or will be.
         autohold: Which one held it.
-        snapshot: What was made of the wish to take the machine home as an image.
     """
 
     owner: str
@@ -120,7 +118,6 @@ class Hold:
     lost: str | None = None
     refused: str | None = None
     autohold: str | None = None
-    snapshot: SnapshotAnswer | None = None
 
     @property
     def begun(self) -> bool:
@@ -156,7 +153,6 @@ def hold_doc(hold: Hold) -> dict[str, Any]:
         "lost": _why(hold.lost),
         "refused": _why(hold.refused),
         "autohold": hold.autohold,
-        "snapshot": None if hold.snapshot is None else answer_doc(hold.snapshot),
     }
     return without_none(doc)
 
@@ -198,7 +194,6 @@ def read_hold(fields: Fields, key: str) -> Hold | None:
         lost=part.prose("lost", WHY_CHARS_MAX),
         refused=part.prose("refused", WHY_CHARS_MAX),
         autohold=part.identifier("autohold"),
-        snapshot=read_snapshot_answer(part, "snapshot"),
     )
 
 
