@@ -53,7 +53,7 @@ class TakeHomeInCloud:
 
     Attributes:
         user, port: How machines of its label are logged in to.
-        flavor, region: As the configuration calls them.
+        flavor, cloud_name, region: As the configuration calls them.
         secrets: Values that no such image may hold, and where each is found.
         refusal: The rule that it breaks by our own configuration, or None.
     """
@@ -66,6 +66,7 @@ class TakeHomeInCloud:
     user: str
     port: int
     flavor: str = ""
+    cloud_name: str = ""
     region: str = ""
     key_file: str | None = None
     secrets: Mapping[str, SecretFrom] = field(default_factory=dict)
@@ -274,6 +275,7 @@ class Taking(InPhases):
                 size_bytes=image.size_bytes,
                 min_disk_gib=image.min_disk_gib,
                 flavor=flavor,
+                cloud=self.task.cloud_name,
                 region=self.task.region,
                 username=self.task.user,
                 shared=offered.shared,

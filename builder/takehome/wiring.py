@@ -83,6 +83,7 @@ class TakingHome:
             user=making.username,
             port=making.connection_port,
             flavor=_flavor(making),
+            cloud_name=provider.cloud,
             region=provider.region or "",
             key_file=provider.ssh_key_file,
             secrets=rules.secrets,

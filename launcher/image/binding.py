@@ -54,6 +54,10 @@ def bind(world: World, now: Now, key: Key, view: RequestView | None) -> Bound | 
     if view is not None and view.request.opens is not None:
         node = opened(world, key, view)
         return node if isinstance(node, Shortage) else Bound(opened=node)
+    return _bind_label(world, now, key, view)
+
+
+def _bind_label(world: World, now: Now, key: Key, view: RequestView | None) -> Bound | Shortage:
     image = world.policy.built.get(key)
     if labelled_image(key[1]) is not None:
         return _bound(_asked(world, now, key, view, image))

@@ -100,7 +100,7 @@ class TakeHome:
         place: Where the image lies.
         cloud_image: Its id, once that is known.
         flavor: What the machine's flavor is called, as the configuration or the cloud says.
-        region: The name of the cloud's region, if it has one.
+        cloud, region: What the configuration calls them; the region may have no name.
         shared: Whether *share_with* may boot it, or everybody, as was asked.
         trouble: What is not as asked though there is an image; or why it could not be deleted.
         ends_s: Then it is deleted; known once it is whole.
@@ -130,6 +130,7 @@ class TakeHome:
     size_bytes: int | None = None
     min_disk_gib: int = 0
     flavor: str = ""
+    cloud: str = ""
     region: str = ""
     username: str = ""
     shared: bool = False
@@ -212,6 +213,7 @@ def encode_take_home(one: TakeHome) -> bytes:
         "size_bytes": one.size_bytes,
         "min_disk_gib": one.min_disk_gib,
         "flavor": safe(one.flavor, LINE_CHARS_MAX),
+        "cloud": safe(one.cloud, LINE_CHARS_MAX),
         "region": safe(one.region, LINE_CHARS_MAX),
         "username": safe(one.username, LINE_CHARS_MAX),
         "shared": one.shared,
@@ -262,6 +264,7 @@ def decode_take_home(node: NodeId, raw: bytes) -> TakeHome:
         size_bytes=fields.maybe_count("size_bytes"),
         min_disk_gib=fields.count("min_disk_gib", 0),
         flavor=fields.prose("flavor", LINE_CHARS_MAX) or "",
+        cloud=fields.prose("cloud", LINE_CHARS_MAX) or "",
         region=fields.prose("region", LINE_CHARS_MAX) or "",
         username=fields.prose("username", LINE_CHARS_MAX) or "",
         shared=fields.doc.get("shared") is True,
