@@ -10,6 +10,8 @@ from launcher.claim.actions import KINDS as CLAIMS
 from launcher.claim.actions import AdoptClaim, Claim, DropClaim
 from launcher.guest.actions import KINDS as GUESTS
 from launcher.guest.actions import LetIn, NoteGuest
+from launcher.hold.actions import KINDS as HOLDS
+from launcher.hold.actions import AnswerHold, DropAutohold, KeepNode, LookIn, NoteHold
 from launcher.image.actions import KINDS as IMAGES
 from launcher.image.actions import NoteUse
 from launcher.lanes import Kinds, Lane
@@ -73,6 +75,11 @@ Action = (
     | NoteGuest
     | AnswerSnapshot
     | BeginTakeHome
+    | AnswerHold
+    | KeepNode
+    | NoteHold
+    | LookIn
+    | DropAutohold
     | NoteUse
     | Condemn
     | CollectEvidence
@@ -98,6 +105,7 @@ KINDS: Final[Kinds] = {
     **CAPTURES,
     **GUESTS,
     **TAKE_HOMES,
+    **HOLDS,
     **IMAGES,
     **SERVERS,
     **PROVIDER,
@@ -116,10 +124,11 @@ MARKS: Final[Mapping[type, str]] = {
     Prove: "prove",
     Probe: PROBE,
     LetIn: "let in",
+    LookIn: "look in",
     CollectEvidence: EVIDENCE,
 }
 #: What a hand does to one node of ours, which is busy meanwhile; a leaked server is nobody's.
-NodeWork = CreateServer | DeleteServer | Address | Prove | Probe | LetIn | CollectEvidence
+NodeWork = CreateServer | DeleteServer | Address | Prove | Probe | LetIn | LookIn | CollectEvidence
 
 
 def node_of(action: Action) -> NodeId | None:

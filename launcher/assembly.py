@@ -147,6 +147,7 @@ def join(membership: Membership, provider: str, mine: set[NodeId]) -> None:
         paths.NODE_COUNTER,
         paths.IMAGES,
         paths.TAKE_HOME,
+        paths.AUTOHOLDS,
     )
     own_status, start = paths.status(provider), len(paths.NODES) + 1
     wanted = {

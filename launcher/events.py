@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from launcher.actions import Action
 from launcher.guest.events import GuestTried
+from launcher.hold.events import LookedIn
 from launcher.node.events import EvidenceCollected, IdsDrawn, Probed, Proved, ScriptBegun
 from launcher.provider.events import Rescued, Surveyed, Tidied
 from launcher.server.events import (
@@ -37,6 +38,7 @@ Event = (
     | Proved
     | Probed
     | GuestTried
+    | LookedIn
     | EvidenceCollected
     | Rescued
     | Registered

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from launcher.claim.fold import ClaimFold
+from launcher.hold.fold import take_autohold
 from launcher.image.fold import take_image
 from launcher.node.fold import NodeFold
 from launcher.provider.fold import take_fact, take_peer
@@ -72,6 +73,8 @@ class Fold:
             take_image(self.world, Gone(path=f"{parent}/{name}"))
         elif parent == paths.TAKE_HOME:
             take_home_record(self.world, NodeId(name), Gone(path=change.path))
+        elif parent == paths.AUTOHOLDS:
+            take_autohold(self.world, Gone(path=f"{parent}/{name}"))
         elif change.path == paths.plain_tally(self.world.policy.provider):
             self.world.images.take_plain(change)
         elif parent == paths.launches(self.world.policy.provider):
@@ -99,5 +102,7 @@ class Fold:
             take_image(self.world, change)
         elif parent == paths.TAKE_HOME:
             take_home_record(self.world, NodeId(name), change)
+        elif parent == paths.AUTOHOLDS:
+            take_autohold(self.world, change)
         else:
             take_peer(self.world, parent, name, change)

@@ -13,6 +13,7 @@ from launcher.capture.results import CaptureResults
 from launcher.claim.results import ClaimResults
 from launcher.events import Event
 from launcher.guest.results import GuestResults
+from launcher.hold.results import HoldResults
 from launcher.lanes import Lane
 from launcher.node.results import IntentResults, NodeResults
 from launcher.provider.results import ProviderResults
@@ -54,6 +55,7 @@ class Results:
         nodes = NodeResults(world, keys, log, metrics)
         captures, guests = CaptureResults(world, nodes, log), GuestResults(world, nodes, log)
         homes = TakeHomeResults(world, nodes, log)
+        holds = HoldResults(world, nodes, log)
         servers = ServerResults(world, keys, self.owner, log, metrics)
         provider = ProviderResults(world, log, metrics)
         self.intake = Intake(dispatch=self.dispatch, tree=writer.sender.tree, learner=self)
@@ -61,6 +63,7 @@ class Results:
             **intents.events(),
             **nodes.events(),
             **guests.events(),
+            **holds.events(),
             **servers.events(),
             **provider.events(),
         }
@@ -72,6 +75,7 @@ class Results:
             **captures.answers(),
             **guests.answers(),
             **homes.answers(),
+            **holds.answers(),
             **provider.answers(),
         }
         self.crashes = {
@@ -81,6 +85,7 @@ class Results:
             **captures.crashes(),
             **guests.crashes(),
             **homes.crashes(),
+            **holds.crashes(),
             **servers.crashes(),
             **provider.crashes(),
         }

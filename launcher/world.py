@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from launcher.actions import MARKS, Action
 from launcher.claim.view import ClaimView
+from launcher.hold.view import Autoholds
 from launcher.image.index import Images
 from launcher.lanes import Lane, machine, new_lanes, noting, places, request
 from launcher.node.index import NodeIndex
@@ -126,6 +127,7 @@ class World:
     rescues: set[str] = field(default_factory=set)
     images: Images = field(init=False)
     take_homes: dict[NodeId, Stored[TakeHome]] = field(default_factory=dict)
+    autoholds: Autoholds = field(default_factory=Autoholds)
 
     def __post_init__(self) -> None:
         """Know nothing of the cloud, nor of images."""

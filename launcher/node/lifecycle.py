@@ -9,6 +9,9 @@ from typing import Final
 
 from launcher.actions import Action, Plan
 from launcher.capture.capturing import capture
+from launcher.hold.autoholding import let_go
+from launcher.hold.granting import answer
+from launcher.hold.holding import hold
 from launcher.image.outdated import not_handed_out, outdated, unbootable, unused
 from launcher.lanes import noting
 from launcher.node.actions import (
@@ -37,7 +40,7 @@ from remuda.metrics.results import Result
 from remuda.model.ids import NodeId
 from remuda.model.imageask import labelled_image
 from remuda.model.launch import INJECT, Launch, Step, StepEvent
-from remuda.model.node import Node, NodeState, hold_ends_s
+from remuda.model.node import Node, NodeState
 from remuda.runtime.now import Now
 
 #: A server that was listed and then is missing so often in a row has vanished.
@@ -295,20 +298,36 @@ def _overdue(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
 
 
 def _done(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
+    launch = view.launch
+    assert launch is not None  # noqa: S101 - judged only with a launch record
     if node.state is NodeState.READY:
         return _ready(world, view, node, now, plan)
     if node.state is NodeState.HOLD:
         return _held(world, view, node, now, plan)
     if view.locked:
         # Whoever holds the lock uses it: nobody's machine dies.
-        if node.state is NodeState.IN_USE and view.launch is not None:
-            captured = capture(world, view, view.launch, node)
-            return captured or take_home(world, view, view.launch, node)
-        return None
-    if node.state is NodeState.IN_USE:
-        return Condemn(node=view.id, cause="its user went away")
+        if node.state is not NodeState.IN_USE:
+            return None
+        step = answer(world, view, node, plan) or capture(world, view, launch, node)
+        return step or take_home(world, view, launch, node)
+    gone = node.state is NodeState.IN_USE
     # used, deleting, and what other programs may write: nobody wants it any more.
-    return Condemn(node=view.id, cause=f"{node.state}")
+    cause = "its user went away" if gone else f"{node.state}"
+    return let_go(world, view, node, now, plan, cause=cause)
+
+
+def _held(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
+    launch = view.launch
+    assert launch is not None  # noqa: S101 - judged only with a launch record
+    if launch.hold is not None and launch.hold.begun and not view.locked:
+        taken = take_home(world, view, launch, node)
+        if taken is not None:
+            return taken
+    step, ends_s = hold(world, view, node, now, plan), under_way(world, view, now.wall_s)
+    if isinstance(step, Condemn) and ends_s is not None:
+        plan.look_again("node", view.id, now.mono_s + ends_s - now.wall_s)
+        return None
+    return step
 
 
 def _ready(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
@@ -350,21 +369,6 @@ def _waiting_ready(world: World, view: NodeView, node: Node, now: Now, plan: Pla
         if now.mono_s >= due_s:
             return Probe(node=view.id)
         plan.look_again("node", view.id, due_s)
-    return None
-
-
-def _held(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
-    assert view.launch is not None  # noqa: S101 - judged only with a launch record
-    taken = None if view.locked else take_home(world, view, view.launch, node)
-    if taken is not None:
-        return taken
-    ends_s = hold_ends_s(node, world.policy.max_hold_age_s)
-    if ends_s is None:
-        return None
-    ends_s = max(ends_s, under_way(world, view, now.wall_s) or ends_s)
-    if now.wall_s >= ends_s:
-        return None if view.locked else Condemn(node=view.id, cause="its hold is over")
-    plan.look_again("node", view.id, now.mono_s + ends_s - now.wall_s)
     return None
 
 

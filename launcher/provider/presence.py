@@ -34,6 +34,7 @@ def tree(provider: str) -> tuple[str, ...]:
         paths.TAKE_HOME,
         paths.TAKE_HOME_ENDS,
         paths.FAILED_REQUESTS,
+        paths.AUTOHOLDS,
     )
 
 

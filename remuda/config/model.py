@@ -367,7 +367,7 @@ class Config(UserConfig):
     labels: dict[Name, Label] = Field(min_length=1, description="What tests may ask for.")
     providers: dict[Name, Provider] = Field(min_length=1, description="Who makes nodes.")
     max_hold_age: Duration | None = Field(default=None, gt=0, description="Upper bound of a hold.")
-    holds: HoldsFrom = Field(default_factory=HoldsFrom, description="Nodes held for people.")
+    holds: HoldsFrom = Field(default_factory=HoldsFrom, description="Machines kept for people.")
     web: Web = Field(default_factory=Web, description="Status endpoint of launchers and builders.")
     statsd: Statsd | None = Field(default=None, description="Send statsd packets, too.")
     image_defaults: ImageDefaults = Field(
