@@ -71,10 +71,8 @@ class Fold:
         elif parent.startswith(paths.IMAGES):
             # Nothing new boots by what we cannot read.
             take_image(self.world, Gone(path=f"{parent}/{name}"))
-        elif parent == paths.TAKE_HOME:
-            take_home_record(self.world, NodeId(name), Gone(path=change.path))
-        elif parent == paths.AUTOHOLDS:
-            take_autohold(self.world, Gone(path=f"{parent}/{name}"))
+        elif self._of_holds(parent, name, Gone(path=change.path)):
+            return
         elif change.path == paths.plain_tally(self.world.policy.provider):
             self.world.images.take_plain(change)
         elif parent == paths.launches(self.world.policy.provider):
@@ -100,9 +98,12 @@ class Fold:
                 self.world.agenda.supply = True
         elif change.path.startswith(paths.IMAGES):
             take_image(self.world, change)
-        elif parent == paths.TAKE_HOME:
+        elif not self._of_holds(parent, name, change):
+            take_peer(self.world, parent, name, change)
+
+    def _of_holds(self, parent: str, name: str, change: Put | Dirty | Gone) -> bool:
+        if parent == paths.TAKE_HOME:
             take_home_record(self.world, NodeId(name), change)
         elif parent == paths.AUTOHOLDS:
             take_autohold(self.world, change)
-        else:
-            take_peer(self.world, parent, name, change)
+        return parent in {paths.TAKE_HOME, paths.AUTOHOLDS}
