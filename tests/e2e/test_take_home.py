@@ -129,7 +129,7 @@ def test_a_failed_machine_boots_in_another_project(stage: Stage) -> None:
     assert ran.returncode == 0, ran.stderr
     answer = json.loads(ran.stdout)
     image = answer["image"]
-    assert (answer["cloud"], answer["flavor"], answer["login"]) == ("cloud-a", "m1.small", "debian")
+    assert (answer["cloud"], answer["flavor"], answer["login"]) == ("cloud-a", "m1.small", "root")
     assert answer["shared"] is True
     assert answer["trouble"] is None
     assert any(f"server create --image {image} --flavor m1.small" in s for s in answer["commands"])
