@@ -24,6 +24,7 @@ from remuda.ssh.errors import SshError
 from requestor.errors import (
     CaptureFailedError,
     CaptureTimeoutError,
+    HoldRefusedError,
     InvalidOptionsError,
     NodesLostError,
     PromiseBrokenError,
@@ -195,7 +196,10 @@ class RequestorCommand(PlainCommand):
 
     def explain_error(self, error: Exception) -> CommandFailedError:
         """Return *error* as a sentence with an exit code."""
+        if isinstance(error, HoldRefusedError) and error.silent:
+            return CommandFailedError(str(error), EXIT_TIMEOUT)
         refused = isinstance(error, CaptureFailedError) and error.refused
+        refused = refused or isinstance(error, HoldRefusedError)
         if refused or isinstance(error, InvalidOptionsError):
             return MistakeError(str(error))
         for kind, code in _CODES:
