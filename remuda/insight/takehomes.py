@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Final
 
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId
@@ -10,6 +11,9 @@ from remuda.model.takehome import TakeHome, TakeHomeState, decode_take_home
 from remuda.store import paths
 from remuda.store.api import Store
 from remuda.visible import visible
+
+#: The last second that a calendar has.
+_LAST_S: Final = 253_402_300_799.0
 
 
 def read_take_home(store: Store, node: NodeId) -> TakeHome | None:
@@ -40,7 +44,7 @@ def until(one: TakeHome) -> str:
     """Return until when an image is kept, or nothing."""
     if one.ends_s is None:
         return ""
-    return datetime.fromtimestamp(one.ends_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return datetime.fromtimestamp(min(one.ends_s, _LAST_S), UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def said(one: TakeHome) -> str:

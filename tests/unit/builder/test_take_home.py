@@ -17,7 +17,7 @@ from builder.takehome.hand_make import HALF_QUIET, TakeHomeInCloud, TakingHand
 from builder.takehome.hand_offer import COMMUNITY
 from builder.takehome.tasks import TakeHomeTask
 from remuda.cloud.api import BadOrderError
-from remuda.cloud.image_store import StoredImage, Visibility
+from remuda.cloud.image_store import ImageEdit, StoredImage, Visibility
 from remuda.config.images import SecretFrom
 from remuda.model import tags
 from remuda.model.guest import Guest
@@ -322,10 +322,9 @@ def test_no_record_alone_has_an_image_deleted(held: Held) -> None:
     make(held)
     ours = image(held)
     held.bench.clock.advance(WISH.for_s + 60.0)
-    stranger = held.bench.glance.images[ours.id]
-    held.bench.glance.images[ours.id] = replace(stranger, name="of somebody else")
+    held.bench.images.edit_image(ours.id, ImageEdit(name="of somebody else"))
     assert "do not name node" in (end(held) or "")
-    held.bench.glance.images[ours.id] = stranger
+    held.bench.images.edit_image(ours.id, ImageEdit(name=ours.name))
     stored = held.bench.others.read(paths.INSTALLATION)
     assert stored is not None
     held.bench.others.commit([Set(path=stored.path, data=b"other", version=stored.version)])

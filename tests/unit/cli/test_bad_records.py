@@ -22,6 +22,7 @@ from remuda.model.ids import RequestId
 from remuda.store import paths
 from remuda.store.api import Create, Set
 from requestor.client import Client
+from requestor.commands.holds import holds
 from requestor.commands.release import release
 from requestor.commands.request import request
 from requestor.errors import RequestFailedError, RequestorError
@@ -56,6 +57,8 @@ VIEWS: Final[Mapping[str, tuple[tuple[click.Command, tuple[str, ...]], ...]]] = 
     "tally": ((list_images, ()), (show, ("debian",))),
     "plain tally": ((show, ("debian",)),),
     "last use": ((list_images, ()), (show, ("debian",))),
+    "take-home image": ((holds, ()),),
+    "take-home end": ((holds, ()),),
     "image log": ((log, ("debian/12",)), (show, ("debian/12",))),
 }
 #: A command may say that it found nothing, or nothing readable.

@@ -155,7 +155,6 @@ def test_one_wish_is_answered_at_a_time() -> None:
     other = replace(SNAPSHOT, token="s2")
     wish = replace(WISH, snapshot=other)
     made = ruled()
-    assert not isinstance(step(made, held(made, BEGUN, wish)), AnswerSnapshot) or True
     view = held(made, replace(GRANTED, refused="no"), wish)
     assert step(made, view).answer.wish == other
     made = ruled()
@@ -237,13 +236,13 @@ def test_an_image_is_opened_by_its_request_alone() -> None:
     request = Request(
         id=RequestId("200-1"), state=RequestState.REQUESTED, labels=("small",), opens=view.id
     )
-    wanting = RequestView(request=request, version=1)
+    wanting = RequestView(id=request.id, request=request, version=1, seen_s=0.0)
     assert opening.opened(made, ("main", "small"), wanting) == view.id
-    large = RequestView(request=replace(request, labels=("large",)), version=1)
+    large = replace(wanting, request=replace(request, labels=("large",)))
     found = opening.opened(made, ("main", "large"), large)
     assert isinstance(found, Shortage)
     assert found.final
-    other = RequestView(request=replace(request, opens=NodeId("9")), version=1)
+    other = replace(wanting, request=replace(request, opens=NodeId("9")))
     assert isinstance(opening.opened(made, ("main", "small"), other), Shortage)
 
     assert view.launch is not None
