@@ -14,7 +14,7 @@ from launcher.node.shortage import Shortage
 from launcher.node.view import NodeView
 from launcher.policy import Key, OnDemand, plain
 from launcher.request.view import RequestView
-from launcher.takehome.opening import opened
+from launcher.takehome.reopening import opened
 from launcher.world import World
 from remuda.images.references import upload_of
 from remuda.model.ids import NodeId

@@ -4,7 +4,7 @@ from launcher.image.binding import left_out
 from launcher.image.first_use import image_of, outlived
 from launcher.node.actions import Condemn
 from launcher.node.view import NodeView
-from launcher.takehome.opening import closed
+from launcher.takehome.reopening import closed
 from launcher.world import World
 from remuda.images.references import upload_of
 from remuda.model.ids import RequestId

@@ -32,7 +32,7 @@ from launcher.node.view import ENDED_STATES, EVIDENCE, NodeView
 from launcher.request.actions import Allocate
 from launcher.server.actions import Address, CreateServer
 from launcher.server.addressing import address, give, wants_ip
-from launcher.takehome.opening import left
+from launcher.takehome.reopening import left
 from launcher.takehome.taking import take_home, under_way
 from launcher.world import Agenda, World
 from remuda.cloud.api import ServerStatus

@@ -18,7 +18,7 @@ from launcher.server.actions import (
 )
 from launcher.server.hand_cloud import CloudHands
 from launcher.server.specs import ServerSpecs
-from launcher.takehome.opening import image_of
+from launcher.takehome.reopening import image_of
 from launcher.world import World
 from remuda.cloud.api import Fence
 from remuda.frame.work import ByKind

@@ -17,6 +17,7 @@ from remuda.model.ids import NodeId, ReplicaId, RequestId
 from remuda.store import paths
 from tests.support import badholds, badimages, badreports, badtakehomes
 
+_PARTS: Final = (badreports, badimages, badholds, badtakehomes)
 PROVIDER: Final = "here"
 NEIGHBOUR: Final = "there"
 NODE: Final = NodeId("3000000001")
@@ -310,12 +311,7 @@ SEEN: Final = (
     *_each("replica", "pid started_s", _NO_NUMBERS),
     *_each("replica", "hostname version url", _NO_TEXTS),
     *_each("claim", "owner pool contender", (*_NO_TEXTS, "", "/nodepool/nodes/3000000002")),
-    *(
-        one
-        for kind in (badreports, badimages, badholds, badtakehomes)
-        for args in kind.SEEN
-        for one in _each(*args)
-    ),
+    *(one for kind in _PARTS for args in kind.SEEN for one in _each(*args)),
     *(
         Bad(kind, "foreign", value)
         for kind in DOCS

@@ -10,7 +10,7 @@ from launcher.node.actions import Condemn
 from launcher.node.shortage import Shortage
 from launcher.node.view import NodeView
 from launcher.request.view import RequestView
-from launcher.takehome import opening
+from launcher.takehome import reopening as opening
 from launcher.takehome.actions import AnswerSnapshot, BeginTakeHome
 from launcher.takehome.fold import take_home_record
 from launcher.takehome.taking import PATIENCE_S, take_home, under_way
