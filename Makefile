@@ -81,7 +81,8 @@ BUILDER := actions capturing commanding decide due failing fresh lifecycle movin
 LAUNCHER := actions address addressing admitting allocate bids binding birth blame budget \
 	capturing counting deadlines decide demand demand_pass dying end first_use lifecycle make_room \
 	orders outdated overdue overtaking patience periodic probing progress proof publishing scale_down \
-	scale_up shares shortage state status steps reopening sweep takeover taken taking telling using verdicts
+	reopening scale_up shares shortage state status steps sweep takeover taken taking telling using \
+	verdicts
 either = ($(subst $(SPACE),|,$(1)))
 all_of = $(subst $(SPACE),,$(2:%=$(1)/%.py,) $(2:%=$(1)/*/%.py,))
 NAMES_JUDGED := builder\.(\w+(\.| import ))?$(call either,$(BUILDER))|$\
