@@ -319,7 +319,9 @@ def _done(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Act
 def _held(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
     launch = view.launch
     assert launch is not None  # noqa: S101 - judged only with a launch record
-    if launch.hold is not None and launch.hold.begun and not view.locked:
+    if view.locked:
+        return None  # somebody works on its record, to give it back perhaps
+    if launch.hold is not None and launch.hold.begun:
         taken = take_home(world, view, launch, node)
         if taken is not None:
             return taken
