@@ -28,7 +28,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabStage]:
 
 
 def test_the_image_of_a_failed_machine_boots_in_another_project(stage: LabStage) -> None:
-    """Its quota is free; shared by membership, with its end on it; deleted when it is given back."""
+    """Its quota is free; shared, with its end on it; deleted when it is given back."""
     ran = stage.remuda("run", "job", "--hold-on-failure=1h", "--", "sh", "-c", "exit 3")
     assert ran.returncode == 3, ran.stderr
     (node,) = stage.nodes("hold")

@@ -6,6 +6,7 @@ from typing import Any, Final
 import pytest
 
 from launcher.guest.actions import LetIn
+from launcher.image.binding import Bound, bind
 from launcher.node.actions import Condemn
 from launcher.node.shortage import Shortage
 from launcher.node.view import NodeView
@@ -217,6 +218,27 @@ def test_a_hold_that_is_over_waits_for_its_image() -> None:
     assert under_way(made, view, NOW.wall_s + PATIENCE_S) is None
 
 
+def test_nothing_is_deleted_while_its_image_is_made() -> None:
+    """Its time is over, and nobody made one: it goes."""
+    over = replace(HELD, ends_s=NOW.wall_s - 1.0)
+    made = ruled()
+    view = held(made, BEGUN, hold=over)
+    assert of_kind(think(made), Condemn) == [Condemn(node=view.id, cause="its hold is over")]
+    made = ruled()
+    view = held(made, BEGUN, hold=over)
+    put(made, view)
+    assert of_kind(think(made), Condemn) == []
+
+
+def test_a_machine_whose_image_is_whole_goes_at_once() -> None:
+    """So that its quota is free."""
+    made = ruled()
+    view = held(made, BEGUN)
+    put(made, view, state=TakeHomeState.WHOLE, cloud_image="7f3d")
+    (gone,) = of_kind(think(made), Condemn)
+    assert gone.cause == "its hold goes on as image 7f3d"
+
+
 def test_records_of_other_providers_and_bad_ones_are_not_kept() -> None:
     """What is gone is gone."""
     made = ruled()
@@ -238,12 +260,14 @@ def test_an_image_is_opened_by_its_request_alone() -> None:
     )
     wanting = RequestView(id=request.id, request=request, version=1, seen_s=0.0)
     assert opening.opened(made, ("main", "small"), wanting) == view.id
+    assert bind(made, NOW, ("main", "small"), wanting) == Bound(opened=view.id)
     large = replace(wanting, request=replace(request, labels=("large",)))
     found = opening.opened(made, ("main", "large"), large)
     assert isinstance(found, Shortage)
     assert found.final
     other = replace(wanting, request=replace(request, opens=NodeId("9")))
     assert isinstance(opening.opened(made, ("main", "small"), other), Shortage)
+    assert isinstance(bind(made, NOW, ("main", "small"), other), Shortage)
 
     assert view.launch is not None
     booted = replace(view.launch, opened=view.id, for_request=RequestId("200-1"))
