@@ -28,7 +28,7 @@ from builder.takehome.hand_enter import HoldMachine
 from builder.takehome.hand_offer import Offering
 from builder.takehome.marks import find, tags_of
 from builder.upload.outcome import WholeImage
-from remuda.cloud.api import Cloud, CloudError
+from remuda.cloud.api import BadOrderError, Cloud, CloudError, GoneError, NoRoomError
 from remuda.cloud.image_store import ImageStore
 from remuda.config.images import SecretFrom
 from remuda.model.build import Blame, Mishap
@@ -42,6 +42,7 @@ from remuda.visible import visible
 
 #: A snapshot may take so long, as that of a build by default.
 SNAPSHOT_S_MAX: Final = 3600.0
+_NOTHING_MADE: Final = (BadOrderError, GoneError, NoRoomError)
 HALF_QUIET: Final = (
     "the builder ended while it took the machine's identity off, and nobody can tell what is left"
 )
@@ -94,12 +95,14 @@ class Taking(InPhases):
 
     Attributes:
         image_id: Of what there is of it in the cloud, once that is known.
+        answered: Whether the cloud has said that it makes nothing.
     """
 
     hand: TakingHand
     task: TakeHomeInCloud
     record: HeldRecord[TakeHome]
     image_id: str | None = None
+    answered: bool = False
 
     def make(self) -> str | None:
         """Make it and write what came of it; return why there is no image, or None."""
@@ -251,7 +254,11 @@ class Taking(InPhases):
             lambda one: replace(one, cloud_name=name, asked_by_s=round(until_s, 3), place=place)
         )
         ours = tags_of(self.record.value, self.task.owner)
-        return snapshots.ask(ours, asked_by_s=until_s, last_s=last_s)
+        try:
+            return snapshots.ask(ours, asked_by_s=until_s, last_s=last_s)
+        except _NOTHING_MADE:
+            self.answered = True
+            raise
 
     def _offer(self, image_id: str) -> Offering:
         self._begin("share")
@@ -289,9 +296,13 @@ class Taking(InPhases):
         why = mishap.said
         say(self.log, f"FAILED, {mishap.blame} to blame: {visible(why)}")
         left = self.image_id
+        # Once the cloud has answered no call of ours is on its way: nobody waits for one.
+        known = {"asked_by_s": 0.0} if self.answered or left is not None else {}
         try:
             self.record.write(
-                lambda one: one.after(TakeHomeEvent.BROKEN, now_s=self._now_s(), failure=why)
+                lambda one: one.after(
+                    TakeHomeEvent.BROKEN, now_s=self._now_s(), failure=why, **known
+                )
             )
         except (TakenOverError, StoreError, HandStoppedError) as exc:
             return f"{why}; not written: {exc}"

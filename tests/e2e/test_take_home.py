@@ -167,7 +167,7 @@ def test_what_may_not_be_taken_home_is_refused_with_one_sentence(stage: Stage) -
     vault = failed(stage, "vault", "true")
     refusals = {
         (vault, "--for", "1d"): "no image is made of label vault: its jobs work with secrets",
-        (vault, "--for", "400d"): "no image is made of label vault",
+        (vault, "--for", "21d"): "no image is made of label vault",
     }
     node = failed(stage, "job", f"echo {PLANTED} >/var/tmp/left")
     refusals |= {

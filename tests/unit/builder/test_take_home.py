@@ -230,7 +230,8 @@ def test_a_snapshot_that_is_refused_is_taken_of_the_quiet_machine_later(held: He
     assert "not here" in (make(held) or "")
     assert (held.one.state, held.one.quiet) == (TakeHomeState.FAILED, True)
     held.bench.images.snapshot = real  # type: ignore[method-assign]
-    held.put(state=TakeHomeState.ASKED, attempt=0, asked_by_s=0.0)
+    assert held.one.asked_by_s == 0.0
+    held.put(state=TakeHomeState.ASKED, attempt=0)
     held.bench.logins.clear()
     assert make(held) is None
     assert held.bench.logins == []
