@@ -11,7 +11,7 @@ from builder.actions import Plan
 from builder.machine.hand_begin import InPhases
 from builder.place.sites import Sites
 from builder.takehome import lifecycle
-from builder.takehome.actions import EndTakeHome, MakeTakeHome, name_of
+from builder.takehome.actions import EndTakeHome, MakeTakeHome, name_of, subject
 from builder.takehome.hand_end import EndingHand
 from builder.takehome.hand_make import HALF_QUIET, TakeHomeInCloud, TakingHand
 from builder.takehome.hand_offer import COMMUNITY
@@ -399,3 +399,5 @@ def test_what_waits_says_why_and_what_is_there_wakes_at_its_end() -> None:
     """Nobody looks in vain."""
     assert planned(ONE, away={"p": "away"}).waits == {name_of(ONE.node): "away"}
     assert planned(WHOLE).wake_at_s == NOW_S + 60.0
+    assert planned(replace(WHOLE, ends_s=None)).wake_at_s is None
+    assert subject(MakeTakeHome(id=ONE.node)) == name_of(ONE.node)
