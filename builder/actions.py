@@ -18,12 +18,22 @@ from builder.recipe import actions as recipe_actions
 from builder.recipe.actions import ReadRecipes
 from builder.status import actions as status_actions
 from builder.status.actions import Publish
+from builder.takehome import actions as takehome_actions
+from builder.takehome.actions import TakeHomeAction
 from builder.upload import actions as upload_actions
 from builder.upload.actions import TakeUpload, TryUpload, UploadAction
 from remuda.frame.work import WorkKind
 
 #: What the judgements want.
-JudgedAction = BuildAction | UploadAction | MovePointer | DropPointer | SweepImage | RaiseAlarm
+JudgedAction = (
+    BuildAction
+    | UploadAction
+    | MovePointer
+    | DropPointer
+    | SweepImage
+    | RaiseAlarm
+    | TakeHomeAction
+)
 #: All that is begun.
 Action = JudgedAction | Look | ListPlace | ReadRecipes | MakeImage | Publish
 
@@ -36,6 +46,7 @@ KINDS: Final[Mapping[type, WorkKind[Lane]]] = {
     **recipe_actions.KINDS,
     **image_actions.KINDS,
     **status_actions.KINDS,
+    **takehome_actions.KINDS,
 }
 #: Who takes work binds a place in the lane in which it is done afterwards.
 TAKES: Final[Mapping[type, Lane]] = {

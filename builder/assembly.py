@@ -36,7 +36,15 @@ from remuda.runtime.ground import Ground
 from remuda.store import paths
 
 #: What a builder mirrors.
-ROOTS: Final = (paths.IMAGES, paths.BUILDERS, paths.PROVIDERS, paths.REPLICAS, paths.STATUSES)
+ROOTS: Final = (
+    paths.IMAGES,
+    paths.BUILDERS,
+    paths.PROVIDERS,
+    paths.REPLICAS,
+    paths.STATUSES,
+    paths.TAKE_HOME,
+    paths.TAKE_HOME_ENDS,
+)
 #: What it takes for granted, besides what each image has.
 TREE: Final = (*ROOTS, paths.REQUESTS)
 

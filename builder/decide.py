@@ -7,6 +7,7 @@ from builder.build import lifecycle as build_lifecycle
 from builder.build import retire as build_retire
 from builder.place import sweep
 from builder.pointer import moving
+from builder.takehome import lifecycle as takehome_lifecycle
 from builder.upload import lifecycle as upload_lifecycle
 from builder.upload import placing
 from builder.upload import retire as upload_retire
@@ -32,4 +33,5 @@ def decide(view: WorldView) -> Plan:
     upload_retire.step(view, plan)
     build_retire.step(view, plan)
     sweep.step(view, plan)
+    takehome_lifecycle.step(view, plan)
     return plan

@@ -4,6 +4,7 @@ from builder.actions import Action
 from builder.build.events import AdoptionEnded, MakingEnded
 from builder.place.events import ImagesListed, ProviderSeen, SweepEnded
 from builder.recipe.events import RecipesRead
+from builder.takehome.events import TakeHomeEnded
 from builder.upload.events import CopyEnded, RetirementEnded, TrialEnded
 from remuda.frame.work import Finished, HandCrashed, Written
 from remuda.membership.membership import Registered
@@ -18,6 +19,7 @@ HandEvent = (
     | ProviderSeen
     | SweepEnded
     | RecipesRead
+    | TakeHomeEnded
     | Written[Action]
 )
 #: How an action ends.

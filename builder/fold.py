@@ -90,6 +90,12 @@ class Fold:
         elif where[:1] == ["replicas"] and len(where) == 3:  # noqa: PLR2004 - provider, replica
             living = self.world.launchers.setdefault(where[1], set())
             self._living(living, ReplicaId(where[2]), change)
+        elif where[:1] == ["takehome"] and len(where) == 2:  # noqa: PLR2004 - node
+            self.world.dirty = True
+            self.world.records.take_home(NodeId(where[1]), change)
+        elif where[:1] == ["takehome-ends"] and len(where) == 2:  # noqa: PLR2004 - node
+            self.world.dirty = True
+            self.world.records.take_home_end(NodeId(where[1]), change)
         elif where[:1] == ["statuses"] and len(where) == 2:  # noqa: PLR2004 - provider
             self._status(where[1], change)
 

@@ -21,6 +21,7 @@ from remuda.model.image import (
 from remuda.model.lastuse import LastUse
 from remuda.model.launch import Launch
 from remuda.model.pointer import Pointer
+from remuda.model.takehome import TakeHome, decode_take_home
 from remuda.model.tally import Tally
 from remuda.model.upload import Upload
 from remuda.store.api import Dirty, Gone, Put, Stored
@@ -35,6 +36,8 @@ class Records:
 
     Attributes:
         launches: Those that name an image of ours: what they boot, or what their holders ask for.
+        take_homes: By node; one that cannot be read is left alone, with its image.
+        take_home_ends: Those that somebody wants gone.
         versions: Of each znode below ``/remuda/images`` that is there, folders too.
         unreadable: Paths of what cannot be read, and may refer to anything.
         reading: Builds whose records are being read; of a new one nothing else is known.
@@ -47,6 +50,8 @@ class Records:
     tallies: dict[tuple[str, str], Stored[Tally]] = field(default_factory=dict)
     uses: dict[str, Stored[LastUse]] = field(default_factory=dict)
     launches: dict[tuple[str, NodeId], Stored[Launch]] = field(default_factory=dict)
+    take_homes: dict[NodeId, Stored[TakeHome]] = field(default_factory=dict)
+    take_home_ends: set[NodeId] = field(default_factory=set)
     versions: dict[str, int] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
     reading: set[BuildId] = field(default_factory=set)
@@ -142,6 +147,24 @@ class Records:
         if isinstance(change, Put) and change.stored is not None:
             stored = change.stored
             records[key] = Stored(path=stored.path, value=value, version=stored.version)
+
+    def take_home(self, node: NodeId, change: Put | Gone) -> None:
+        """Keep a take-home image; it refers to no other.
+
+        Raises:
+            CorruptRecordError: If the record cannot be read.
+        """
+        self.note(change)
+        self.take_homes.pop(node, None)
+        stored = change.stored if isinstance(change, Put) else None
+        if stored is not None:
+            value = decode_take_home(node, stored.value)
+            self.take_homes[node] = Stored(path=stored.path, value=value, version=stored.version)
+
+    def take_home_end(self, node: NodeId, change: Put | Gone) -> None:
+        """Keep that somebody wants a take-home image gone; who, is for people to read."""
+        there = isinstance(change, Put) and change.stored is not None
+        (self.take_home_ends.add if there else self.take_home_ends.discard)(node)
 
     def note(self, change: Put | Dirty | Gone) -> None:
         """Note that a znode of images is there, and its version."""

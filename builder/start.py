@@ -16,6 +16,7 @@ from builder.lanes import Lane
 from builder.place import start as place_start
 from builder.recipe import start as recipe_start
 from builder.status import start as status_start
+from builder.takehome import start as takehome_start
 from builder.upload import start as upload_start
 from builder.view import WorldView
 from remuda.frame.dispatch import Dispatch
@@ -30,6 +31,7 @@ STARTERS: Final[Mapping[type, Callable[[StartContext, WorldView, Any], NotStarte
     **recipe_start.STARTERS,
     **image_start.STARTERS,
     **status_start.STARTERS,
+    **takehome_start.STARTERS,
 }
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from builder.actions import Action
 from builder.build.actions import Make
 from builder.build.lifecycle import unwanted
+from builder.takehome.actions import MakeTakeHome
 from builder.upload.actions import Copy, Validate
 from builder.world import World
 from remuda.model.build import BuildState
@@ -35,6 +36,10 @@ def ours(world: World, action: Action) -> bool:
             return upload is not None and (
                 upload.value.owner == world.me and upload.value.trying == action.provider
             )
+        case MakeTakeHome():
+            # In the first moments nobody has taken it yet: its hand does that itself.
+            one = world.records.take_homes.get(action.id)
+            return one is not None and one.value.owner in {None, world.me}
         case _:
             return True
 
@@ -46,7 +51,7 @@ class Stops:
     world: World
     _stops: dict[str, tuple[Action, Event]] = field(default_factory=dict)
 
-    def begin(self, action: Make | Copy | Validate) -> Event:
+    def begin(self, action: Make | Copy | Validate | MakeTakeHome) -> Event:
         """Return what is set when the hand of an action is to stop."""
         stop = Event()
         self._stops[str(action.id)] = action, stop

@@ -14,6 +14,7 @@ from remuda.model.capture import Capture
 from remuda.model.ids import NodeId, ReplicaId
 from remuda.model.image import BuildId, UploadId
 from remuda.model.launch import Launch, Step
+from remuda.model.takehome import TakeHome
 from remuda.model.upload import Upload
 from remuda.store import paths
 
@@ -45,6 +46,8 @@ class WorldView:
         bases: What each image's base is now, by image and provider.
         busy: Names of what a hand of ours is at work on.
         reading: Images of which builds are being read: some may be new.
+        take_homes: The take-home images on record, by node; *take_home_ends*: those that somebody
+            wants gone.
     """
 
     now_s: float
@@ -58,6 +61,8 @@ class WorldView:
     bases: Mapping[tuple[str, str], Base] = field(default_factory=dict)
     busy: frozenset[str] = frozenset()
     reading: frozenset[str] = frozenset()
+    take_homes: Mapping[NodeId, TakeHome] = field(default_factory=dict)
+    take_home_ends: frozenset[NodeId] = frozenset()
     _index: _Index = field(default_factory=_Index, init=False, repr=False, compare=False)
 
     def builds(self, image: str | None = None) -> Iterator[Build]:

@@ -16,6 +16,9 @@ from builder.machine.hand_login_keys import remove_left_keys
 from builder.place import hand_look, hand_sweep
 from builder.place.sites import Sites
 from builder.place.wiring import Looking, Sweeping
+from builder.takehome.hand_end import EndingHand
+from builder.takehome.hand_make import TakingHand
+from builder.takehome.wiring import TakingHome
 from builder.upload import hand_copy, hand_retire, hand_validate
 from builder.upload.wiring import Copying, Retiring, Validating
 from remuda.ssh.prover import ParamikoProver
@@ -81,4 +84,9 @@ def wire(means: HandMeans) -> Hands:
         sweeping=Sweeping(means.clouds, hand_sweep.SweepingHand(store, clock, installation, sites)),
         looking=Looking(means, sites, hand_look.LookingHand(clock, installation)),
         logs=Logs(store),
+        taking_home=TakingHome(
+            means,
+            TakingHand(machines=machines, clock=clock),
+            EndingHand(store, clock, installation, sites),
+        ),
     )

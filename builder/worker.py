@@ -6,6 +6,7 @@ from typing import Any
 
 from builder.brain import Brain
 from builder.place.clouds import Clouds, MakeCloud
+from remuda.config import takehomes
 from remuda.config.model import Config
 from remuda.config.recipes import recipes
 from remuda.frame.checks import check_installation, check_keys, unready
@@ -13,9 +14,10 @@ from remuda.web.pages import Readiness
 
 
 def providers_of(config: Config) -> tuple[str, ...]:
-    """Return the providers for which images are made."""
+    """Return the providers for which images are made, of recipes or of held machines."""
     found = recipes(config.images, config.image_defaults, config.providers)
-    return tuple(sorted({name for one in found.values() for name in one.makings}))
+    made = {name for one in found.values() for name in one.makings}
+    return tuple(sorted(made | takehomes.providers_of(config)))
 
 
 def check(config: Config, make_cloud: MakeCloud) -> None:
@@ -54,7 +56,7 @@ class BuilderWorker:
     def readiness(self) -> Readiness:
         """Return whether images can be made."""
         found = unready(self.brain.world.attendance)
-        if found is None and not self.brain.world.configured.recipes:
+        if found is None and not self.brain.world.configured.providers:
             return Readiness(ok=True, reason="at work; the configuration has no images")
         return found or Readiness(ok=True, reason="at work")
 

@@ -73,6 +73,8 @@ class World:
             bases=self.places.bases,
             busy=frozenset(str(one) for one in self.busy),
             reading=frozenset(one.image for one in self.records.reading),
+            take_homes={node: one.value for node, one in self.records.take_homes.items()},
+            take_home_ends=frozenset(self.records.take_home_ends),
         )
 
     def providers(self) -> Mapping[str, ProviderFacts]:

@@ -47,6 +47,8 @@ from launcher.server.actions import (
     FindPorts,
     ListServers,
 )
+from launcher.takehome.actions import KINDS as TAKE_HOMES
+from launcher.takehome.actions import AnswerSnapshot, BeginTakeHome
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.status import Verdict
 
@@ -73,6 +75,8 @@ Action = (
     | NoteCaptureBuild
     | LetIn
     | NoteGuest
+    | AnswerSnapshot
+    | BeginTakeHome
     | AnswerHold
     | KeepNode
     | NoteHold
@@ -105,6 +109,7 @@ KINDS: Final[Kinds] = {
     **CAPTURES,
     **CAPSULES,
     **GUESTS,
+    **TAKE_HOMES,
     **HOLDS,
     **IMAGES,
     **SERVERS,

@@ -8,6 +8,7 @@ from launcher.image.fold import take_image
 from launcher.node.fold import NodeFold
 from launcher.provider.fold import take_fact, take_peer
 from launcher.request.fold import RequestFold
+from launcher.takehome.fold import take_home_record
 from launcher.world import World
 from remuda.frame.set_aside import SetAside
 from remuda.model.codec import CorruptRecordError
@@ -70,8 +71,8 @@ class Fold:
         elif parent.startswith(paths.IMAGES):
             # Nothing new boots by what we cannot read.
             take_image(self.world, Gone(path=f"{parent}/{name}"))
-        elif parent == paths.AUTOHOLDS:
-            take_autohold(self.world, Gone(path=f"{parent}/{name}"))
+        elif self._of_holds(parent, name, Gone(path=change.path)):
+            return
         elif change.path == paths.plain_tally(self.world.policy.provider):
             self.world.images.take_plain(change)
         elif parent == paths.launches(self.world.policy.provider):
@@ -97,7 +98,12 @@ class Fold:
                 self.world.agenda.supply = True
         elif change.path.startswith(paths.IMAGES):
             take_image(self.world, change)
+        elif not self._of_holds(parent, name, change):
+            take_peer(self.world, parent, name, change)
+
+    def _of_holds(self, parent: str, name: str, change: Put | Dirty | Gone) -> bool:
+        if parent == paths.TAKE_HOME:
+            take_home_record(self.world, NodeId(name), change)
         elif parent == paths.AUTOHOLDS:
             take_autohold(self.world, change)
-        else:
-            take_peer(self.world, parent, name, change)
+        return parent in {paths.TAKE_HOME, paths.AUTOHOLDS}

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from remuda.config import trees
+from remuda.config import takehomes, trees
 from remuda.config.capsules import Capsules
 from remuda.config.capturing import CaptureRules, rules_of
 from remuda.config.fingerprint import ReadTree, Trees, image_fingerprint, read_trees
@@ -15,6 +15,7 @@ from remuda.config.model import Config, Label, NodeImageFrom, Pool, PoolLabel, P
 from remuda.config.recipes import ImageRecipe, ProviderMaking, recipes
 from remuda.config.revision import revision_of
 from remuda.config.sources import UnreadableError
+from remuda.config.takehomes import SnapshotRules
 from remuda.model.imageask import ImageUse, image_label
 
 Key = tuple[str, str]
@@ -86,6 +87,7 @@ class Policy:
         captures: Of which machines images may be captured, and for whom.
         capsules: What is kept of machines that fail.
         revision: Which configuration this is, in a word: another one has another.
+        snapshots: Which held machines may be taken home as images, and for whom.
         holds: How many machines are kept for people, and how long.
         pinned: The id of the installation is in the configuration, not only in ZooKeeper.
     """
@@ -102,6 +104,7 @@ class Policy:
     captures: CaptureRules = field(default_factory=rules_of)
     capsules: Capsules = field(default_factory=Capsules)
     revision: str = ""
+    snapshots: SnapshotRules = field(default_factory=SnapshotRules)
     pinned: bool = False
     max_hold_age_s: float | None = None
     holds: HoldsFrom = field(default_factory=HoldsFrom)
@@ -188,6 +191,7 @@ def compile_policy(config: Config, provider: str, read: ReadTree = trees.read) -
         captures=rules_of(known, config.labels),
         capsules=config.capsules,
         revision=revision_of(config),
+        snapshots=takehomes.rules_of(config),
         pinned=config.installation is not None,
         max_hold_age_s=config.max_hold_age,
         holds=config.holds,

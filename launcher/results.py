@@ -20,6 +20,7 @@ from launcher.node.results import IntentResults, NodeResults
 from launcher.provider.results import ProviderResults
 from launcher.request.results import RequestResults
 from launcher.server.results import ServerResults
+from launcher.takehome.results import TakeHomeResults
 from launcher.world import World
 from launcher.writer import Writer
 from remuda.frame.dispatch import Dispatch
@@ -54,6 +55,7 @@ class Results:
         intents, keys = IntentResults(world, writer), writer.host_keys
         nodes = NodeResults(world, keys, log, metrics)
         captures, guests = CaptureResults(world, nodes, log), GuestResults(world, nodes, log)
+        homes = TakeHomeResults(world, nodes, log)
         holds = HoldResults(world, nodes, log)
         servers = ServerResults(world, keys, self.owner, log, metrics)
         provider = ProviderResults(world, log, metrics)
@@ -75,6 +77,7 @@ class Results:
             **nodes.answers(),
             **captures.answers(),
             **guests.answers(),
+            **homes.answers(),
             **holds.answers(),
             **provider.answers(),
         }
@@ -84,6 +87,7 @@ class Results:
             **nodes.crashes(),
             **captures.crashes(),
             **guests.crashes(),
+            **homes.crashes(),
             **holds.crashes(),
             **servers.crashes(),
             **provider.crashes(),

@@ -22,6 +22,7 @@ from launcher.provider.start import ProviderStarts
 from launcher.request.start import RequestStarts
 from launcher.server.hand_cloud import CloudHands
 from launcher.server.start import ServerStarts
+from launcher.takehome.start import TakeHomeStarts
 from launcher.world import World
 from launcher.writer import Writer
 from remuda.frame.dispatch import Dispatch
@@ -56,6 +57,7 @@ class Starter:
             **CaptureStarts(world, writer).table(),
             **GuestStarts(world, writer, submit, self._guests()).table(),
             **CapsuleStarts(world, submit, self._gathering(), self.stores).table(),
+            **TakeHomeStarts(world, writer).table(),
             **HoldStarts(world, writer, submit, self._looks()).table(),
             **ImageStarts(world, writer).table(),
             **ServerStarts(world, submit, self.cloud, writer.host_keys).table(),

@@ -25,7 +25,9 @@ from remuda.model.capsule import Capsule
 from remuda.model.ids import NodeId, ReplicaId, RequestId
 from remuda.model.launch import Step
 from remuda.model.request import Request
+from remuda.model.takehome import TakeHome
 from remuda.runtime.now import Now
+from remuda.store.api import Stored
 
 
 @dataclass(slots=True)
@@ -88,6 +90,7 @@ class World:
         published, outlined: The status that was published last, whole and in outline.
         told_verdicts: The verdicts that were written last.
         capsules: Those that wait to be stored whole, the oldest first.
+        take_homes: Images of held machines of our provider, by node: on the way, or there.
         rule_taken_s: Nothing is written before this (monotonic) on requests that others have taken.
     """
 
@@ -126,6 +129,7 @@ class World:
     rescues: set[str] = field(default_factory=set)
     capsules: dict[NodeId, Capsule] = field(default_factory=dict)
     images: Images = field(init=False)
+    take_homes: dict[NodeId, Stored[TakeHome]] = field(default_factory=dict)
     autoholds: Autoholds = field(default_factory=Autoholds)
 
     def __post_init__(self) -> None:
@@ -301,7 +305,7 @@ class World:
 
 
 def _may_get(request: Request, policy: Policy) -> MayGet:
-    if not request.reuse:
+    if not request.reuse or request.opens is not None:
         return MayGet.NEW
     if request.image is not None or policy.share_an_image(request.labels):
         return MayGet.MATCHING

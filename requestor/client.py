@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from remuda.model import request as request_record
 from remuda.model.codec import CorruptRecordError
-from remuda.model.ids import RequestId
+from remuda.model.ids import NodeId, RequestId
 from remuda.model.imageask import ImageAsk
 from remuda.runtime.clock import Clock, SystemClock
 from remuda.store import paths
@@ -83,6 +83,7 @@ class Client:
         ephemeral: bool = True,
         data: dict[str, Any] | None = None,
         image: ImageAsk | None = None,
+        opens: NodeId | None = None,
     ) -> PendingRequest:
         """Ask for nodes: all of them or none, from one provider.
 
@@ -98,6 +99,7 @@ class Client:
             ephemeral: False: it outlives our session; somebody must accept or delete it.
             data: Anything that JSON can say, for whoever looks at the request.
             image: What a builder asks of its machine.
+            opens: The node whose take-home image the machine is to boot.
 
         Raises:
             InvalidOptionsError: If it makes no sense.
@@ -116,6 +118,7 @@ class Client:
             ephemeral=ephemeral,
             data=data or {},
             image=image,
+            opens=opens,
         )
         return self._enlist(self._create(options), ephemeral=ephemeral, deadline_s=deadline_s)
 

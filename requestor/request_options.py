@@ -9,7 +9,7 @@ from typing import Any, Final
 from remuda.model import request as request_record
 from remuda.model.codec import quote
 from remuda.model.fields import LABELS_MAX, SECONDS_MAX
-from remuda.model.ids import RequestId
+from remuda.model.ids import NodeId, RequestId
 from remuda.model.imageask import ImageAsk, labelled_image
 from remuda.model.request import Request, RequestState
 from requestor.errors import InvalidOptionsError
@@ -43,6 +43,7 @@ class RequestOptions:
         ephemeral: The request dies with our session.
         data: Goes into ``requestor_data``, for whoever looks at the record.
         image: What a builder asks of its machine; only it has labels with a slash.
+        opens: The node whose take-home image the machine is to boot.
     """
 
     labels: tuple[str, ...]
@@ -56,6 +57,7 @@ class RequestOptions:
     ephemeral: bool = True
     data: Mapping[str, Any] = field(default_factory=dict)
     image: ImageAsk | None = None
+    opens: NodeId | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no launcher could serve.
@@ -125,6 +127,8 @@ class RequestOptions:
             "event_id": token,
             "created_time": now_s,
         }
+        if self.opens is not None:
+            doc[request_record.OPEN_KEY] = {"node": self.opens}
         if self.tenant is not None:  # Zuul takes a null here for a tenant's name
             doc["tenant_name"] = self.tenant
         return request_record.encode(

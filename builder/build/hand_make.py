@@ -95,6 +95,11 @@ class MakingHand(MachineHand):
         return MakingEnded(id=task.build.value.id, why=work.run(work.make))
 
 
+def known_keys(key_file: str | None) -> tuple[str, ...]:
+    """Return the public line of the key that launchers put into every machine, if any."""
+    return () if key_file is None else (KeyRing().public_line(key_file),)
+
+
 @dataclass(slots=True, kw_only=True)
 class _Making(Attempt):
     """One build under way.
@@ -120,7 +125,7 @@ class _Making(Attempt):
         self._begin(SECRETS_STEP)
         self.secrets = read_secrets(self.task.recipe, self.hand.environ)
         stating = self._stating()
-        known_keys = self._known_keys()
+        keys = known_keys(self.task.key_file)
         self._begin("machine")
         with self._machine() as machine:
             self.record.write(lambda build: replace(build, node=machine.node))
@@ -130,7 +135,7 @@ class _Making(Attempt):
                 quieting = self._fill(session)
                 if self._is_same(self.inventory):
                     return
-                identity = self._quiet(quieting, machine, known_keys)
+                identity = self._quiet(quieting, machine, keys)
             snapshots = self._snapshots(machine)
             image = self._take(snapshots, stating, identity)
             self._begin("keep")
@@ -139,11 +144,6 @@ class _Making(Attempt):
             if stated is not None:
                 snapshots.mark(image.cloud_image, {tags.STATEMENT: stated.digest})
             self.record.commit(lambda stored: self._kept(stored, image, stated, now_s))
-
-    def _known_keys(self) -> tuple[str, ...]:
-        """Return the public line of the key that launchers put into every machine, if any."""
-        file = self.task.key_file
-        return () if file is None else (KeyRing().public_line(file),)
 
     def _machine(self) -> AbstractContextManager[HeldMachine]:
         """Return the machine that it is made of: one that is lent to us, or a job's."""
@@ -231,7 +231,7 @@ class _Making(Attempt):
             raise blame.fail(exc.step, exc.blame, exc.why) from exc
 
     def _quiet(
-        self, quieting: Quieting, machine: HeldMachine, known_keys: tuple[str, ...]
+        self, quieting: Quieting, machine: HeldMachine, keys: tuple[str, ...]
     ) -> Mapping[str, str]:
         """Take from the machine what is its own; return what tells it from others."""
         self._begin("quiet")
@@ -243,7 +243,7 @@ class _Making(Attempt):
         quieting.quiet(
             Traces(
                 host_keys=(quieting.session.host_key,),
-                login_keys=(machine.login_key, *known_keys),
+                login_keys=(machine.login_key, *keys),
                 secrets=(*values, *private),
             )
         )

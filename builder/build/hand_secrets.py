@@ -45,15 +45,25 @@ def read_secrets(recipe: ImageRecipe, environ: Mapping[str, str]) -> Mapping[str
     Raises:
         SecretError: One of them is not there, or is of no use.
     """
-    return {name: _read(recipe, name, environ) for name in recipe.needed_secrets}
+    whose = f"image {recipe.name}"
+    return {
+        name: read_secret(whose, name, recipe.secrets.get(name), environ)
+        for name in recipe.needed_secrets
+    }
 
 
-def _read(recipe: ImageRecipe, name: str, environ: Mapping[str, str]) -> Secret:
-    source = recipe.secrets.get(name)
+def read_secret(
+    whose: str, name: str, source: SecretFrom | None, environ: Mapping[str, str]
+) -> Secret:
+    """Return one secret of *whose*, that can be looked for; it is masked from now on.
+
+    Raises:
+        SecretError: It is not there, or of no use.
+    """
     if source is None:
         raise SecretError(name, "the recipe does not say where it is found", Blame.RECIPE)
     value, place = _value(name, source, environ)
-    KNOWN.hold(f"secret {name} of image {recipe.name}", [value])
+    KNOWN.hold(f"secret {name} of {whose}", [value])
     if not value or "\0" in value:
         raise SecretError(name, f"{place} is empty, or no text")
     try:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from builder.build.tasks import BuildLogs, BuildMaker, SnapshotAdopter
 from builder.place.tasks import CloudLooker, ImageSweeper
+from builder.takehome.tasks import TakeHomeMaker
 from builder.upload.tasks import CandidateJudge, UploadCopier, UploadRetirer
 
 
@@ -25,3 +26,4 @@ class Hands:
     looking: CloudLooker
     sweeping: ImageSweeper
     logs: BuildLogs
+    taking_home: TakeHomeMaker

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from builder.build.writes import write_build
+from builder.takehome.writes import write_take_home
 from builder.upload.writes import write_upload
 from remuda.model.build import Build, decode_build
 from remuda.model.codec import CorruptRecordError
+from remuda.model.takehome import TakeHome, decode_take_home
 from remuda.model.upload import Upload, decode_upload
 from remuda.runtime.waiting import Waiting
 from remuda.store.api import (
@@ -57,6 +59,11 @@ class HeldRecord(Generic[T]):
         self._waiting = waiting
         self._stored = stored
         self._codec = codec
+
+    @property
+    def stored(self) -> Stored[T]:
+        """The same with its version."""
+        return self._stored
 
     @property
     def value(self) -> T:
@@ -160,4 +167,17 @@ def hold_upload(store: Store, waiting: Waiting, stored: Stored[Upload]) -> HeldR
         return (mine.owner, mine.state, mine.trying) == (found.owner, found.state, found.trying)
 
     codec = _Codec(write_upload, lambda raw: decode_upload(upload_id, raw), ours)
+    return HeldRecord(store, waiting, stored, codec)
+
+
+def hold_take_home(
+    store: Store, waiting: Waiting, stored: Stored[TakeHome]
+) -> HeldRecord[TakeHome]:
+    """Return the record of a take-home image that its owner makes, or ends."""
+    node = stored.value.node
+
+    def ours(mine: TakeHome, found: TakeHome) -> bool:
+        return (mine.owner, mine.state, mine.attempt) == (found.owner, found.state, found.attempt)
+
+    codec = _Codec(write_take_home, lambda raw: decode_take_home(node, raw), ours)
     return HeldRecord(store, waiting, stored, codec)

@@ -8,7 +8,7 @@ from typing import Final
 
 from builder.hands import blame
 from builder.log.progress import ProgressLog, say
-from builder.machine.hand_enter import JobMachine, let_in
+from builder.machine.hand_enter import Entered
 from builder.machine.hand_evidence import tell_launches
 from builder.machine.hand_login_keys import LoginKey, short_lived_key
 from builder.machine.hand_vouch import Asked, vouch
@@ -135,9 +135,9 @@ class Machines:
 
     @contextmanager
     def entered(
-        self, job: JobMachine, waiting: Waiting, tell_key: Callable[[str], None]
+        self, job: Entered, waiting: Waiting, tell_key: Callable[[str], None]
     ) -> Iterator[HeldMachine]:
-        """Have its launcher let us onto a job's machine, which stays the job's.
+        """Have its launcher let us onto somebody's machine, which stays theirs.
 
         Args:
             job: Which.
@@ -153,7 +153,7 @@ class Machines:
             OSError: The key cannot be written.
         """
         with short_lived_key(self._folder) as key:
-            machine = let_in(self.store, job, key, waiting, tell_key)
+            machine = job.let_in(self.store, key, waiting, tell_key)
             try:
                 yield machine
             except (blame.MishapError, SshError, CloudError):

@@ -6,7 +6,7 @@ business, and ends the capture with a sentence.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from builder.hands import blame
 from builder.machine.hand_login_keys import LoginKey
@@ -53,6 +53,21 @@ class JobMachine:
     port: int
     secret: bool = False
 
+    def let_in(
+        self, store: Store, key: LoginKey, waiting: Waiting, tell_key: Callable[[str], None]
+    ) -> HeldMachine:
+        """See :class:`Entered`."""
+        return let_in(store, self, key, waiting, tell_key)
+
+
+class Entered(Protocol):
+    """A machine that is somebody's and runs, onto which its launcher lets us."""
+
+    def let_in(
+        self, store: Store, key: LoginKey, waiting: Waiting, tell_key: Callable[[str], None]
+    ) -> HeldMachine:
+        """See :meth:`builder.machine.hand_borrow.Machines.entered`."""
+
 
 def let_in(
     store: Store,
@@ -61,7 +76,7 @@ def let_in(
     waiting: Waiting,
     tell_key: Callable[[str], None],
 ) -> HeldMachine:
-    """See :meth:`builder.machine.hand_borrow.Machines.entered`."""
+    """See :class:`Entered`."""
     machine = job.captured
     launch = read_launch(store, job.owner.provider, machine.node)
     ask = _asked(job, launch)
@@ -74,27 +89,66 @@ def let_in(
     if launch.host_key is None and job.secret:
         message = "secrets are told only to machines whose host key is known: use host-keys: inject"
         raise blame.fail(_STEP, Blame.RECIPE, message)
+    door = Door(
+        cloud=job.cloud,
+        owner=job.owner,
+        user=job.user,
+        port=job.port,
+        launch=launch,
+        node=node,
+        check=held.check,
+    )
+    return enter(store, door, key, waiting, tell_key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """How a machine is entered that is somebody else's.
+
+    Attributes:
+        cloud, owner: Where it runs, and who made it.
+        check: Raises MishapError if whose it is has let it go.
+    """
+
+    cloud: Cloud
+    owner: Owner
+    user: str
+    port: int
+    launch: Launch
+    node: Node
+    check: Callable[[], None]
+
+
+def enter(
+    store: Store,
+    door: Door,
+    key: LoginKey,
+    waiting: Waiting,
+    tell_key: Callable[[str], None],
+) -> HeldMachine:
+    """Have a machine's launcher let us in, once its cloud vouches for it; raises as `entered`."""
+    launch, node = door.launch, door.node
     address = launch.address or facts_of(node).address or ""
-    server = shown(job.cloud, job.owner, launch, address, waiting)
+    server = shown(door.cloud, door.owner, launch, address, waiting)
     if (against := unfit(server)) is not None:
-        raise blame.fail(_STEP, Blame.JOB, f"node {machine.node}: {against}")
+        raise blame.fail(_STEP, Blame.JOB, f"node {node.id}: {against}")
     tell_key(key.public)
-    _await_guest(store, job, key, waiting, held)
+    _await_guest(store, door, key, waiting)
     keys = facts_of(node).host_keys if launch.host_key is None else (launch.host_key,)
     login = Login(
         address=address,
-        port=job.port,
-        user=job.user,
+        port=door.port,
+        user=door.user,
         key_file=str(key.file),
         host_keys=keys,
     )
     return HeldMachine(
-        node=machine.node,
+        node=node.id,
         server=server.id,
         host=server.host_id,
         login=login,
         login_key=key.public,
-        check=held.check,
+        check=door.check,
     )
 
 
@@ -159,21 +213,19 @@ class _Held:
         return node
 
 
-def _await_guest(
-    store: Store, job: JobMachine, key: LoginKey, waiting: Waiting, held: _Held
-) -> None:
+def _await_guest(store: Store, door: Door, key: LoginKey, waiting: Waiting) -> None:
     """Wait until the launcher says that our key is on the machine, or why it is not."""
-    machine = job.captured
+    provider, node = door.owner.provider, door.launch.id
 
     def look() -> bool | None:
-        guest = read_launch(store, machine.provider, machine.node).guest
+        guest = read_launch(store, provider, node).guest
         if guest is None or guest.key != key.public:
-            held.check()
+            door.check()
             return None
         if guest.refused is not None:
-            raise blame.fail("login", Blame.JOB, f"node {machine.node}: {guest.refused}")
+            raise blame.fail("login", Blame.JOB, f"node {node}: {guest.refused}")
         return True
 
     ends_s = waiting.clock.monotonic_s() + LET_IN_S
-    overdue = f"no launcher of {machine.provider} let us onto node {machine.node} in {LET_IN_S:g} s"
+    overdue = f"no launcher of {provider} let us onto node {node} in {LET_IN_S:g} s"
     waiting.until(look, ends_s=ends_s, every_s=_LOOK_S, overdue=overdue)

@@ -88,6 +88,7 @@ class Item:
         why: What becomes of clones that have it.
         mended: Quieting removes it; else it is only refused.
         may_stay: A recipe may say that its images keep it.
+        evidence: What somebody looks for who takes a failed machine home: such an image keeps it.
     """
 
     kind: Kind
@@ -96,6 +97,7 @@ class Item:
     why: str
     mended: bool = True
     may_stay: bool = False
+    evidence: bool = False
 
 
 #: In the order in which it is worked off: what other rules or the login need goes last.
@@ -105,6 +107,7 @@ CHECKLIST: Final = (
         what="packages half installed, package tools at work",
         files=("/var/lib/dpkg/status", "/var/lib/dpkg/lock", "/var/lib/rpm/__db.*"),
         why="the first user's installation fails",
+        evidence=True,
     ),
     Item(
         kind=Kind.MANUAL_CACHE_CLEAN,
@@ -227,6 +230,7 @@ CHECKLIST: Final = (
         what="what people typed, in every home",
         files=("~/.bash_history", "~/.*_history", "~/.lesshst", "~/.viminfo"),
         why="leak",
+        evidence=True,
     ),
     Item(
         kind=Kind.KNOWN_HOSTS,
@@ -240,6 +244,7 @@ CHECKLIST: Final = (
         what="core dumps and crash reports",
         files=("/var/crash", "/var/lib/systemd/coredump", "/var/spool/abrt", "/var/tmp/abrt"),  # noqa: S108
         why="leak, size",
+        evidence=True,
     ),
     Item(
         kind=Kind.MAIL,
@@ -265,12 +270,14 @@ CHECKLIST: Final = (
         what="temporary files; our own script's folder goes by itself",
         files=("/tmp", "/var/tmp"),  # noqa: S108
         why="size",
+        evidence=True,
     ),
     Item(
         kind=Kind.JOURNAL,
         what="systemd's journal",
         files=("/var/log/journal",),
         why="size, leak, misleading evidence",
+        evidence=True,
     ),
     Item(
         kind=Kind.LOGS,
@@ -278,6 +285,7 @@ CHECKLIST: Final = (
         "may have 16 KiB again when looked at",
         files=("/var/log",),
         why="size, leak, misleading evidence",
+        evidence=True,
     ),
     Item(
         kind=Kind.RANDOM_SEED,
@@ -330,6 +338,10 @@ CLONE_KINDS: Final = (
 )
 
 
+#: What a take-home image keeps of its machine.
+EVIDENCE: Final = frozenset(item.kind for item in CHECKLIST if item.evidence)
+
+
 def quiet_kinds(kept: Iterable[Kind] = ()) -> tuple[Kind, ...]:
     """Return the kinds of the checklist in their order, without those in *kept*.
 
@@ -337,7 +349,7 @@ def quiet_kinds(kept: Iterable[Kind] = ()) -> tuple[Kind, ...]:
         ValueError: A kind in *kept* may not stay.
     """
     left_out = frozenset(kept)
-    refused = left_out - {item.kind for item in CHECKLIST if item.may_stay}
+    refused = left_out - EVIDENCE - {item.kind for item in CHECKLIST if item.may_stay}
     if refused:
         may = ", ".join(item.kind for item in CHECKLIST if item.may_stay)
         raise ValueError(f"{', '.join(sorted(refused))} cannot stay in an image; these can: {may}")

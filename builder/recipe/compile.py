@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 from builder.policy import ImagePolicy, always, never
+from remuda.config import takehomes
 from remuda.config.capturing import CaptureRules, rules_of
 from remuda.config.fingerprint import ReadTree, image_fingerprint, read_trees
 from remuda.config.images import CanaryFrom, RolloutWindow, ScheduleFrom
@@ -28,6 +29,7 @@ class ConfiguredImages:
 
     Attributes:
         unusable: Why the others cannot, by image.
+        taken_home: Providers whose held machines may become images.
         checks: Those of the labels that boot an image in a provider, by image and provider.
     """
 
@@ -35,11 +37,13 @@ class ConfiguredImages:
     policies: Mapping[str, ImagePolicy] = field(default_factory=dict)
     unusable: Mapping[str, str] = field(default_factory=dict)
     checks: Mapping[tuple[str, str], tuple[CheckFrom, ...]] = field(default_factory=dict)
+    taken_home: frozenset[str] = frozenset()
 
     @property
     def providers(self) -> tuple[str, ...]:
-        """Every provider that is to have one of them."""
-        return tuple(sorted({name for one in self.recipes.values() for name in one.makings}))
+        """Every provider that is to have one of them, or whose held machines are taken home."""
+        made = {name for one in self.recipes.values() for name in one.makings}
+        return tuple(sorted(made | self.taken_home))
 
 
 def compile_images(config: Config, read: ReadTree) -> ConfiguredImages:
@@ -59,7 +63,11 @@ def compile_images(config: Config, read: ReadTree) -> ConfiguredImages:
         except (UnreadableError, UnusableRecipeError) as error:
             unusable[name] = str(error)
     return ConfiguredImages(
-        recipes=known, policies=policies, unusable=unusable, checks=_checks(config)
+        recipes=known,
+        policies=policies,
+        unusable=unusable,
+        checks=_checks(config),
+        taken_home=takehomes.providers_of(config),
     )
 
 

@@ -35,8 +35,6 @@ _DOWN: Final = frozenset({ServerStatus.STOPPED, ServerStatus.ERROR})
 
 def hold(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
     """Return the next step of a node in state *hold*, or None: there is an alarm for it."""
-    if view.locked:
-        return None  # somebody works on its record, to give it back perhaps
     before = None if view.launch is None else view.launch.hold
     if before is None or not before.begun:
         if before is not None and before.granted:

@@ -14,6 +14,7 @@ from launcher.node.shortage import Shortage
 from launcher.node.view import NodeView
 from launcher.policy import Key, OnDemand, plain
 from launcher.request.view import RequestView
+from launcher.takehome.reopening import opened
 from launcher.world import World
 from remuda.images.references import upload_of
 from remuda.model.ids import NodeId
@@ -33,10 +34,12 @@ class Bound:
         upload: Of ours; None: an image of the cloud.
         first_use: Fingerprint of the recipe that it runs, for there is no build of its image; or
             None.
+        opened: The node whose take-home image it boots, or None.
     """
 
     upload: UploadId | None = None
     first_use: str | None = None
+    opened: NodeId | None = None
 
 
 def bind(world: World, now: Now, key: Key, view: RequestView | None) -> Bound | Shortage:
@@ -48,6 +51,13 @@ def bind(world: World, now: Now, key: Key, view: RequestView | None) -> Bound | 
         key: Pool and label.
         view: The request that alone is to have it, or None.
     """
+    if view is not None and view.request.opens is not None:
+        node = opened(world, key, view)
+        return node if isinstance(node, Shortage) else Bound(opened=node)
+    return _bind_label(world, now, key, view)
+
+
+def _bind_label(world: World, now: Now, key: Key, view: RequestView | None) -> Bound | Shortage:
     image = world.policy.built.get(key)
     if labelled_image(key[1]) is not None:
         return _bound(_asked(world, now, key, view, image))

@@ -4,6 +4,7 @@ from launcher.image.binding import left_out
 from launcher.image.first_use import image_of, outlived
 from launcher.node.actions import Condemn
 from launcher.node.view import NodeView
+from launcher.takehome.reopening import closed
 from launcher.world import World
 from remuda.images.references import upload_of
 from remuda.model.ids import RequestId
@@ -16,7 +17,7 @@ def unbootable(world: World, launch: Launch) -> str | None:
     """Return why what a planned machine is to boot is not booted any more, or None."""
     upload_id = upload_of(launch)
     if upload_id is None:
-        return None
+        return closed(world, launch)
     return world.images.why_not(upload_id, candidate=proves(launch.label))
 
 

@@ -32,6 +32,7 @@ class Intent:
         for_request: Nobody else may have it.
         on_account_of: Whose need it meets; charged if the launch fails.
         upload: The image of ours that it boots, or None.
+        opened: The node whose take-home image it boots, or None.
         first_use: Fingerprint of the recipe that it runs before its setup, or None.
         login_key: Public line of the key that opens it for its builder, or None.
     """
@@ -46,6 +47,7 @@ class Intent:
     on_account_of: RequestId | None = None
     upload: UploadId | None = None
     first_use: str | None = None
+    opened: NodeId | None = None
     login_key: str | None = None
 
 

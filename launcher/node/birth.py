@@ -39,6 +39,7 @@ def intend(
     on_account_of: RequestId | None = None,
     upload: UploadId | None = None,
     first_use: str | None = None,
+    opened: NodeId | None = None,
     login_key: str | None = None,
 ) -> Intent:
     """Return what is to be made of a label in a pool.
@@ -52,6 +53,7 @@ def intend(
         on_account_of: The request that it is started for, though another may get it.
         upload: The image of ours that it boots, or None.
         first_use: Fingerprint of the recipe that it runs before its setup, or None.
+        opened: The node whose take-home image it boots, or None.
         login_key: Public line of the key that opens it for its builder, or None.
     """
     return Intent(
@@ -65,6 +67,7 @@ def intend(
         on_account_of=for_request or on_account_of,
         upload=upload,
         first_use=first_use,
+        opened=opened,
         login_key=login_key,
     )
 
@@ -120,6 +123,7 @@ def born(
         image_build=None if intent.upload is None else str(intent.upload.build),
         image_place=None if intent.upload is None else intent.upload.place,
         first_use=intent.first_use,
+        opened=intent.opened,
         login_key=intent.login_key,
     )
     return NewNode(launch=launch, node=_users_record(policy, launch, launcher))

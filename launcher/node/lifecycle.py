@@ -32,6 +32,8 @@ from launcher.node.view import ENDED_STATES, EVIDENCE, NodeView
 from launcher.request.actions import Allocate
 from launcher.server.actions import Address, CreateServer
 from launcher.server.addressing import address, give, wants_ip
+from launcher.takehome.reopening import left
+from launcher.takehome.taking import take_home, under_way
 from launcher.world import Agenda, World
 from remuda.cloud.api import ServerStatus
 from remuda.metrics.results import Result
@@ -301,16 +303,33 @@ def _done(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Act
     if node.state is NodeState.READY:
         return _ready(world, view, node, now, plan)
     if node.state is NodeState.HOLD:
-        return hold(world, view, node, now, plan)
+        return _held(world, view, node, now, plan)
     if view.locked:
         # Whoever holds the lock uses it: nobody's machine dies.
         if node.state is not NodeState.IN_USE:
             return None
-        return answer(world, view, node, plan) or capture(world, view, launch, node)
+        step = answer(world, view, node, plan) or capture(world, view, launch, node)
+        return step or take_home(world, view, launch, node)
     gone = node.state is NodeState.IN_USE
     # used, deleting, and what other programs may write: nobody wants it any more.
     cause = "its user went away" if gone else f"{node.state}"
     return let_go(world, view, node, now, plan, cause=cause)
+
+
+def _held(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
+    launch = view.launch
+    assert launch is not None  # noqa: S101 - judged only with a launch record
+    if view.locked:
+        return None  # somebody works on its record, to give it back perhaps
+    if launch.hold is not None and launch.hold.begun:
+        taken = take_home(world, view, launch, node)
+        if taken is not None:
+            return taken
+    step, ends_s = hold(world, view, node, now, plan), under_way(world, view, now.wall_s)
+    if isinstance(step, Condemn) and ends_s is not None:
+        plan.look_again("node", view.id, now.mono_s + ends_s - now.wall_s)
+        return None
+    return step
 
 
 def _ready(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
@@ -323,6 +342,7 @@ def _ready(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Ac
     assert view.launch is not None  # noqa: S101 - judged only with a launch record
     spoiled = _lost_key(view, view.launch) or outdated(world, view, view.launch)
     spoiled = spoiled or _left_by_builder(world, view, view.launch)
+    spoiled = spoiled or left(world, view, view.launch)
     spoiled = spoiled or unused(world, view, view.launch)
     return spoiled or _waiting_ready(world, view, node, now, plan)
 

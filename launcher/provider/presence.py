@@ -32,6 +32,8 @@ def tree(provider: str) -> tuple[str, ...]:
         paths.capsules(provider),
         paths.status(provider),
         paths.IMAGES,
+        paths.TAKE_HOME,
+        paths.TAKE_HOME_ENDS,
         paths.FAILED_REQUESTS,
         paths.AUTOHOLDS,
     )

@@ -285,6 +285,7 @@ class DemandPass:
             on_account_of=on_account_of,
             upload=bound.upload,
             first_use=bound.first_use,
+            opened=bound.opened,
             login_key=None if ask is None else ask.login_key,
         )
 

@@ -18,6 +18,7 @@ from launcher.server.actions import (
 )
 from launcher.server.hand_cloud import CloudHands
 from launcher.server.specs import ServerSpecs
+from launcher.takehome.reopening import image_of
 from launcher.world import World
 from remuda.cloud.api import Fence
 from remuda.frame.work import ByKind
@@ -68,6 +69,9 @@ class ServerStarts:
 
     def _recipe(self, view: NodeView, launch: Launch) -> Recipe:
         upload_id, recipe = upload_of(launch), self.world.cloud.recipes[view.looked_up]
+        opened = image_of(self.world, launch)
+        if opened is not None:
+            return replace(recipe, image=opened)
         if upload_id is None:
             return recipe
         return replace(recipe, image=self.world.images.image(upload_id))

@@ -4,6 +4,7 @@ from pydantic import Field
 
 from remuda.config.base import Duration, Section, Whole
 from remuda.config.parts import Pattern
+from remuda.config.snapshots import SnapshotsFrom
 
 
 class ExtendFrom(Section):
@@ -70,4 +71,8 @@ class HoldsFrom(Section):
     )
     autohold: AutoholdFrom = Field(
         default_factory=AutoholdFrom, description="Holds that wait for a failure."
+    )
+    snapshots: SnapshotsFrom | None = Field(
+        default=None,
+        description="Held machines that become images of their developers; null: none does.",
     )

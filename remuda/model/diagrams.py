@@ -9,6 +9,7 @@ from remuda.model.build import BUILD_TABLE
 from remuda.model.launch import STEP_TABLE
 from remuda.model.node import NODE_TABLE
 from remuda.model.request import REQUEST_TABLE
+from remuda.model.takehome import TAKE_HOME_TABLE
 from remuda.model.upload import UPLOAD_TABLE
 
 _HEAD: Final = """\
@@ -59,6 +60,14 @@ _UPLOAD: Final = """
 that ends its build. The znode goes when two listings of the cloud no longer show the image.
 """
 
+_TAKE_HOME: Final = """
+## Take-home images
+
+`/remuda/takehome/…`, the machine of a hold on its way to an image of its developer, and that image
+until its end; the table is `TAKE_HOME_TABLE` in `remuda/model/takehome.py`. The znode goes once the
+cloud has no image of it.
+"""
+
 S = TypeVar("S", bound=StrEnum)
 E = TypeVar("E", bound=StrEnum)
 
@@ -96,6 +105,7 @@ def render() -> str:
             *(_LAUNCH, _drawn(mermaid(STEP_TABLE))),
             *(_BUILD, _drawn(mermaid(BUILD_TABLE))),
             *(_UPLOAD, _drawn(mermaid(UPLOAD_TABLE))),
+            *(_TAKE_HOME, _drawn(mermaid(TAKE_HOME_TABLE))),
         )
     )
 

@@ -128,7 +128,7 @@ def wish_doc(wish: HoldWish) -> dict[str, Any]:
         "contender": wish.contender,
         "extend": [_extend_doc(one) for one in wish.extend[-EXTENDS_MAX:]] or None,
         "keys": [_key_doc(one) for one in wish.keys[-KEYS_MAX:]] or None,
-        "snapshot": None if wish.snapshot is None else _snapshot_doc(wish.snapshot),
+        "snapshot": None if wish.snapshot is None else snapshot_doc(wish.snapshot),
     }
     return without_none(doc)
 
@@ -150,7 +150,7 @@ def read_wish(part: Fields) -> HoldWish:
         contender=part.identifier("contender"),
         extend=tuple(_read_extend(one) for one in part.listed("extend", EXTENDS_MAX)),
         keys=tuple(_read_key(one) for one in part.listed("keys", KEYS_MAX)),
-        snapshot=None if snapshot is None else _read_snapshot(snapshot),
+        snapshot=None if snapshot is None else read_snapshot(snapshot),
     )
 
 
@@ -220,7 +220,8 @@ def _read_key(part: Fields) -> KeyWish:
     )
 
 
-def _snapshot_doc(wish: SnapshotWish) -> dict[str, Any]:
+def snapshot_doc(wish: SnapshotWish) -> dict[str, Any]:
+    """Return a wish for an image as a part of a record; the pair of :func:`read_snapshot`."""
     doc = {
         "token": wish.token,
         "share_with": wish.share_with,
@@ -230,7 +231,12 @@ def _snapshot_doc(wish: SnapshotWish) -> dict[str, Any]:
     return without_none(doc)
 
 
-def _read_snapshot(part: Fields) -> SnapshotWish:
+def read_snapshot(part: Fields) -> SnapshotWish:
+    """Return the wish for an image that an object of a record holds.
+
+    Raises:
+        CorruptRecordError: If it is none.
+    """
     public = part.doc.get("public", False)
     if not isinstance(public, bool):
         raise part.refuse("public", "true or false")

@@ -18,6 +18,7 @@ from remuda.model.hold import Hold, hold_doc, read_hold
 from remuda.model.ids import NodeId, ReplicaId, RequestId, ServerId
 from remuda.model.imageask import read_login_key
 from remuda.model.packed import Packed
+from remuda.model.takehome import SnapshotAnswer, answer_doc, read_snapshot_answer
 
 SCHEMA: Final = 1
 #: The configuration's word for machines that get their host key from us.
@@ -100,6 +101,8 @@ class Launch:
             written when it is ready. None: it has none, or nobody knows.
         capture: What we have made of its user's last ask for an image of the machine, or None.
         guest: Whom we have let onto the running machine, or were to.
+        take_home: What we have made of the wish that the held machine become an image, or None.
+        opened: It boots the take-home image of that node, or None.
         hold: That it is kept for a person, or will be, or why not; None: nobody wished it.
     """
 
@@ -137,6 +140,8 @@ class Launch:
     capture: Capture | None = None
     guest: Guest | None = None
     hold: Hold | None = None
+    take_home: SnapshotAnswer | None = None
+    opened: NodeId | None = None
 
     @property
     def keyless(self) -> bool:
@@ -165,7 +170,7 @@ class Launch:
 
 
 #: Fields that need a form of their own.
-_FORMED: Final = frozenset({"capture", "guest", "hold"})
+_FORMED: Final = frozenset({"capture", "guest", "hold", "take_home"})
 _WRITTEN: Final = tuple(one.name for one in fields(Launch) if one.name not in {"id", *_FORMED})
 
 
@@ -182,6 +187,8 @@ def encode(launch: Launch) -> bytes:
         doc["guest"] = guest_doc(launch.guest)
     if launch.hold is not None:
         doc["hold"] = hold_doc(launch.hold)
+    if launch.take_home is not None:
+        doc["take_home"] = answer_doc(launch.take_home)
     return codec.dump(doc)
 
 
@@ -194,6 +201,7 @@ def decode(node_id: NodeId, raw: bytes) -> Launch:
     fields = Fields(node_id, Packed(codec.parse(node_id, raw)))
     fields.check_schema(SCHEMA)
     for_request, server = fields.maybe_text("for_request"), fields.identifier("server")
+    opened = fields.identifier("opened")
     charged = fields.maybe_text("on_account_of")
     return Launch(
         id=node_id,
@@ -230,4 +238,6 @@ def decode(node_id: NodeId, raw: bytes) -> Launch:
         capture=read_capture(fields, "capture"),
         guest=read_guest(fields, "guest"),
         hold=read_hold(fields, "hold"),
+        take_home=read_snapshot_answer(fields, "take_home"),
+        opened=None if opened is None else NodeId(opened),
     )

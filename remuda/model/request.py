@@ -73,6 +73,8 @@ REQUIRED_KEYS: Final = (
 REQUEST_BYTES_MAX: Final = 64 * 1024
 #: Every launcher that declines adds one entry for each of its pools.
 DECLINED_MAX: Final = 1000
+#: Our own key in a request for a machine that boots a take-home image.
+OPEN_KEY: Final = "remuda_open"
 #: Our own key in a request that one of us found unfit. Who declines it first writes it again, by
 #: which a number that JSON does not have is lost; the others are to decline it all the same.
 UNFIT_KEY: Final = "remuda_unfit"
@@ -91,6 +93,7 @@ class Request:
         provider: Preferred provider, or None.
         state_time_s: Last change of state, seconds since the epoch.
         image: What a builder asks of the machine; None: it is no builder's.
+        opens: The take-home image of that node is to be booted; None: what its label boots.
         unfit: Why nobody can serve it as it is written, or None. Of such a request no more is known
             than its state, who asked, and who has declined it; it is to be declined for this.
         doc: The whole record as read, for the keys that are not ours.
@@ -110,6 +113,7 @@ class Request:
     tenant: str | None = None
     event_id: str | None = None
     image: ImageAsk | None = None
+    opens: NodeId | None = None
     unfit: str | None = None
     doc: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -180,8 +184,17 @@ def _read(fields: Fields) -> Request:
         tenant=fields.sloppy_text("tenant_name", LINE_CHARS_MAX),
         event_id=fields.sloppy_text("event_id", LINE_CHARS_MAX),
         image=read_ask(fields),
+        opens=_opens(fields),
         doc=fields.doc,
     )
+
+
+def _opens(fields: Fields) -> NodeId | None:
+    part = fields.part(OPEN_KEY)
+    node = None if part is None else part.identifier("node")
+    if part is not None and not node:
+        raise part.refuse("node", "the id of a node")
+    return None if node is None else NodeId(node)
 
 
 def _unfit(fields: Fields, why: str) -> Request:

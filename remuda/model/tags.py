@@ -22,6 +22,11 @@ IMAGE_NAME: Final = "remuda_image_name"
 #: On servers: the build that they boot. Not the keys of images: a snapshot is no build of ours.
 BOOTED: Final = "remuda_booted_build"
 COPY_OF: Final = "remuda_copy_of"
+#: In place of an image's name, on take-home images; no image can be called so. Their *build* is the
+#: node that the machine was.
+TAKE_HOME: Final = "@take-home"
+#: On take-home images: when they end, as seconds since the epoch; for people who find one.
+ENDS: Final = "remuda_ends"
 #: SHA-256 of what was stated of a build: known only once its image is whole, so that it is written
 #: after the others. What descends from the image inherits it, and says nothing by it.
 STATEMENT: Final = "remuda_statement"

@@ -53,6 +53,8 @@ CREATORS: Final[Acl] = (Entry(int(ALL), "auth", ""),)
 
 #: Consoles and scripts' output, which may hold secrets that we do not recognise.
 _UNTOLD: Final = (paths.FAILURES, paths.CAPSULES, paths.IMAGE_LOGS)
+#: Folders of ours in which requestors make records, and remove them.
+_ASKED_FOR: Final = frozenset({paths.AUTOHOLDS, paths.TAKE_HOME_ENDS})
 
 
 def requestors_right(path: str) -> Right:
@@ -62,12 +64,12 @@ def requestors_right(path: str) -> Right:
     write the state and make the locks below, but make and remove none. Autoholds are theirs to make
     and to take back; launchers count them down.
     """
-    if path.startswith(paths.REMUDA) and path != paths.AUTOHOLDS:
+    if path.startswith(paths.REMUDA) and path not in _ASKED_FOR:
         if any(path == one or path.startswith(f"{one}/") for one in _UNTOLD):
             return NOTHING
         if path == paths.REMUDA or path.startswith(f"{paths.REMUDA}/"):
             return _READ
-    if path in (paths.REQUESTS, paths.AUTOHOLDS):
+    if path == paths.REQUESTS or path in _ASKED_FOR:
         return _ASK
     if path.startswith((f"{paths.NODES}/", f"{paths.REQUESTS}/", paths.REQUEST_LOCKS)):
         return USE

@@ -27,6 +27,8 @@ REPLICAS: Final = "/remuda/replicas"
 IMAGES: Final = "/remuda/images"
 IMAGE_LOGS: Final = "/remuda/image-logs"
 BUILDERS: Final = "/remuda/builders"
+TAKE_HOME: Final = "/remuda/takehome"
+TAKE_HOME_ENDS: Final = "/remuda/takehome-ends"
 LOCK_SUFFIX: Final = "lock"
 
 
@@ -234,6 +236,16 @@ def image_inventory(build_id: BuildId) -> str:
 def image_statement(build_id: BuildId) -> str:
     """Return the path of what is stated of a build, beside its log."""
     return f"{image_log(build_id)}/statement"
+
+
+def take_home(node_id: NodeId) -> str:
+    """Return the path of the image that the machine of a hold becomes."""
+    return f"{TAKE_HOME}/{node_id}"
+
+
+def take_home_end(node_id: NodeId) -> str:
+    """Return where requestors say that a take-home image is to go now."""
+    return f"{TAKE_HOME_ENDS}/{node_id}"
 
 
 def builder(replica: ReplicaId) -> str:

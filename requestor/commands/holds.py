@@ -6,6 +6,7 @@ from remuda.cli import output
 from remuda.cli.context import CommandContext, with_context
 from remuda.cli.errors import PlainCommand
 from remuda.cli.views.holds import holds_sheet
+from remuda.cli.views.takehomes import take_homes_sheet
 
 
 @click.command(cls=PlainCommand, examples=("remuda holds", "remuda holds --owner ada --json"))
@@ -13,13 +14,14 @@ from remuda.cli.views.holds import holds_sheet
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (docs/cli.md).")
 @with_context
 def holds(*, context: CommandContext, owner: str | None, as_json: bool) -> None:
-    """List machines that are kept for people, or will be.
+    """List machines that are kept for people, or will be, and the images that some have become.
 
     Owners are unproven: ZooKeeper does not tell who wrote a name.
     """
     with context.store() as store:
         sheet = holds_sheet(store, owner=owner, now_s=context.clock.now_s())
+        images = take_homes_sheet(store, owner=owner)
     if as_json:
-        output.emit_json(sheet.data)
+        output.emit_json([*sheet.data, *images.data])
     else:
-        output.show([sheet])
+        output.show([sheet, images] if images.rows else [sheet])

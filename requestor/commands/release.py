@@ -12,12 +12,14 @@ from remuda.cli.context import CommandContext, with_context
 from remuda.cli.errors import MistakeError
 from remuda.cli.node_change import step_node, user_of
 from remuda.cli.terminal import say
+from remuda.insight.takehomes import read_take_home
 from remuda.insight.tree import reader
 from remuda.model import request as request_record
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.jobreport import JobReport, job_report, report_fields
 from remuda.model.node import Node, NodeEvent, NodeState
+from remuda.model.takehome import TakeHomeState
 from remuda.redaction import redact_text
 from remuda.store import paths
 from remuda.store.api import Delete, MissingError, Store
@@ -25,6 +27,7 @@ from requestor.commands.ending import RequestorCommand
 from requestor.commands.kept_nodes import KEPT
 from requestor.commands.options import owner_options
 from requestor.owning import node_owner, request_owner
+from requestor.takinghome import end_take_home
 
 _REQUEST: Final = re.compile(r"^[^-]+-\d{10}$")
 _GIVEN: Final = frozenset({NodeState.IN_USE, NodeState.HOLD})
@@ -61,11 +64,14 @@ def release(
     """
     report = _report_of(ids, ok=ok, failed=failed, now_s=context.clock.now_s())
     done: list[dict[str, Any]] = []
+    now_s = context.clock.now_s()
     with context.store() as store:
         for name in ids:
             if _REQUEST.match(name):
                 owner = _cancel(store, RequestId(name), me=me, force=force)
                 done.append({"request": name, "cancelled": True, "owner": owner})
+            elif (image := _end_image(store, name, me=me, force=force, now_s=now_s)) is not None:
+                done.append({"node": name, "image": image, "was": "an image", "owner": None})
             else:
                 # Whoever keeps it (`remuda request --wait`) notices and unlocks it.
                 before = step_node(
@@ -83,10 +89,30 @@ def release(
         return
     for one in done:
         whose = f", of {one['owner']}," if one["owner"] else ""
-        if "request" in one:
+        if "image" in one:
+            say(f"image {one['image']} of node {one['node']} is given back, and deleted")
+        elif "request" in one:
             say(f"request {one['request']}{whose} is cancelled")
         else:
             say(f"node {one['node']} was {one['was']}{whose} and is given back")
+
+
+def _end_image(store: Store, name: str, *, me: str, force: bool, now_s: float) -> str | None:
+    """Have the image deleted that a hold has become; return its id, or None if there is none.
+
+    Raises:
+        MistakeError: It is somebody else's, or on the way.
+    """
+    try:
+        one = read_take_home(store, NodeId(name))
+    except CorruptRecordError as error:
+        raise MistakeError(f"the image of node {name} cannot be read: {error}") from error
+    if one is None or one.state not in {TakeHomeState.WHOLE, TakeHomeState.ENDING}:
+        return None  # the machine is there still, and is what is given back
+    if me not in {one.by, one.requestor} and not force:
+        raise MistakeError(f"the image of node {name} is of {one.by}, not {me}; --force takes it")
+    end_take_home(store, one, by=me, now_s=now_s)
+    return one.cloud_image or ""
 
 
 def _report_of(

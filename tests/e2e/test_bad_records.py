@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from remuda.model.ids import RequestId
+from remuda.model.ids import NodeId, RequestId
 from remuda.model.image import BuildId, UploadId
 from remuda.model.request import decode
 from remuda.store import paths
@@ -49,6 +49,8 @@ def place(number: int, bad: Bad) -> str:
         "replica": f"{paths.replicas(f'other{number}')}/one",
         "permit": f"/remuda/providers/other{number}/sweep",
         "autohold": paths.autohold(f"other{number}"),
+        "take-home image": paths.take_home(NodeId(f"{number:010d}")),
+        "take-home end": paths.take_home_end(NodeId(f"{number:010d}")),
         "verdict": f"{paths.verdicts(f'other{number}')}/100-0000000001",
         "failure": f"{paths.failures('alpha')}/{9_000_000_000 + number}",
         "capsule": f"{paths.capsules('alpha')}/{9_000_000_000 + number}",

@@ -15,8 +15,9 @@ from remuda.model import claim, component, launch, node, permit, request, status
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId, ReplicaId, RequestId
 from remuda.store import paths
-from tests.support import badholds, badimages, badreports
+from tests.support import badholds, badimages, badreports, badtakehomes
 
+_PARTS: Final = (badreports, badimages, badholds, badtakehomes)
 PROVIDER: Final = "here"
 NEIGHBOUR: Final = "there"
 NODE: Final = NodeId("3000000001")
@@ -110,6 +111,8 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
         },
         "guest": {"login_key": f"ssh-ed25519 {'A' * 68}", "refused": "no"},
         "hold": badholds.HOLD,
+        "take_home": badtakehomes.ANSWER,
+        "opened": "3000000001",
     },
     "claim": {
         "owner": "me",
@@ -161,6 +164,7 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
     **badreports.DOCS,
     **badimages.DOCS,
     **badholds.DOCS,
+    **badtakehomes.DOCS,
 }
 
 PLACES: Final[dict[str, str]] = {
@@ -175,6 +179,7 @@ PLACES: Final[dict[str, str]] = {
     **badreports.PLACES,
     **badimages.PLACES,
     **badholds.PLACES,
+    **badtakehomes.PLACES,
 }
 
 DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
@@ -189,6 +194,7 @@ DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
     **badreports.DECODERS,
     **badimages.DECODERS,
     **badholds.DECODERS,
+    **badtakehomes.DECODERS,
 }
 
 
@@ -305,7 +311,7 @@ SEEN: Final = (
     *_each("replica", "pid started_s", _NO_NUMBERS),
     *_each("replica", "hostname version url", _NO_TEXTS),
     *_each("claim", "owner pool contender", (*_NO_TEXTS, "", "/nodepool/nodes/3000000002")),
-    *(one for args in (*badreports.SEEN, *badimages.SEEN, *badholds.SEEN) for one in _each(*args)),
+    *(one for kind in _PARTS for args in kind.SEEN for one in _each(*args)),
     *(
         Bad(kind, "foreign", value)
         for kind in DOCS

@@ -25,6 +25,7 @@ from remuda.model.build import Base
 from remuda.model.image import BuildId
 from remuda.model.imageask import ImageAsk, ImageUse, image_label
 from requestor.client import Client
+from tests.support.notakehomes import NoTakeHomes
 
 PLACE = "a" * 12
 #: Nobody waits for a machine so long; the test has ended the process.
@@ -116,6 +117,7 @@ def scripted(means: HandMeans) -> Hands:
         looking=one,
         sweeping=ScriptedKeeping(),
         logs=NoLogs(),
+        taking_home=NoTakeHomes(),
     )
 
 

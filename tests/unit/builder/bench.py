@@ -41,6 +41,7 @@ from tests.fakes.cloud import FakeCloud
 from tests.fakes.glance import FakeGlance
 from tests.fakes.image_store import FakeImages
 from tests.fakes.store import FakeZookeeper
+from tests.support.notakehomes import NoTakeHomes
 
 HERE, THERE = "a" * 12, "b" * 12
 PLACES_OF = {"p": HERE, "q": THERE}
@@ -245,6 +246,7 @@ class Bench:
             looking=one,
             sweeping=one,
             logs=one,
+            taking_home=NoTakeHomes(),
         )
 
     def cloud(self, _config: Config, provider: str) -> ProviderCloud:

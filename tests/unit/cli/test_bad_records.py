@@ -67,6 +67,8 @@ VIEWS: Final[Mapping[str, tuple[tuple[click.Command, tuple[str, ...]], ...]]] = 
     "tally": ((list_images, ()), (show, ("debian",))),
     "plain tally": ((show, ("debian",)),),
     "last use": ((list_images, ()), (show, ("debian",))),
+    "take-home image": ((holds, ()),),
+    "take-home end": ((holds, ()),),
     "image log": ((log, ("debian/12",)), (show, ("debian/12",))),
 }
 #: A command may say that it found nothing, or nothing readable.

@@ -78,7 +78,7 @@ def test_words_that_make_no_sense_are_one_sentence(words: str) -> None:
         ("node", "there is no command r node; did you mean 'nodes'?"),
         ("image lst", "there is no command r image lst; did you mean 'list'?"),
         ("cloud chek", "no such command 'chek'"),
-        ("x\x1b[2J", r"there is no command r x\x1b[2J; known here: builder, cloud"),
+        ("x\x1b[2J", r"there is no command r x\x1b[2J; known here: autohold, builder"),
     ],
 )
 def test_an_unknown_command_is_one_sentence(words: str, said: str) -> None:

@@ -33,6 +33,7 @@ from requestor.client import Client
 from tests.fakes.clock import ManualClock
 from tests.fakes.prover import FakeProver
 from tests.fakes.store import FakeZookeeper
+from tests.support.notakehomes import NoTakeHomes
 from tests.unit.builder.bench import Quiet
 from tests.unit.builder.crashes.land import INSTALLATION, Land
 from tests.unit.builder.crashes.mortal import Blow, Life, MortalCloud, connect
@@ -266,4 +267,5 @@ class Builder:
             ),
             looking=Looking(means, sites, hand_look.LookingHand(clock, INSTALLATION)),
             logs=Logs(self.store),
+            taking_home=NoTakeHomes(),
         )

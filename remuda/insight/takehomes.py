@@ -1,0 +1,86 @@
+"""What people are told of take-home images: how far one is, and how it is booted."""
+
+import shlex
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+from remuda.model.codec import CorruptRecordError
+from remuda.model.ids import NodeId
+from remuda.model.takehome import TakeHome, TakeHomeState, decode_take_home
+from remuda.store import paths
+from remuda.store.api import Store
+from remuda.visible import visible
+
+#: The last second that a calendar has.
+_LAST_S: Final = 253_402_300_799.0
+
+
+def read_take_home(store: Store, node: NodeId) -> TakeHome | None:
+    """Return the take-home image of a node, or None if there is none.
+
+    Raises:
+        CorruptRecordError: Its record cannot be read.
+        StoreError: ZooKeeper does not say.
+    """
+    (stored,) = store.read_fresh([paths.take_home(node)])
+    return None if stored is None else decode_take_home(node, stored.value)
+
+
+def read_take_homes(store: Store) -> Iterator[TakeHome]:
+    """Yield all of them that can be read, by node; raises StoreError."""
+    names = sorted(store.children(paths.TAKE_HOME))
+    found = store.read_many([paths.take_home(NodeId(name)) for name in names])
+    for name, stored in zip(names, found, strict=True):
+        if stored is None:
+            continue
+        try:
+            yield decode_take_home(NodeId(name), stored.value)
+        except CorruptRecordError:
+            continue
+
+
+def until(one: TakeHome) -> str:
+    """Return until when an image is kept, or nothing."""
+    if one.ends_s is None:
+        return ""
+    return datetime.fromtimestamp(min(one.ends_s, _LAST_S), UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def said(one: TakeHome) -> str:
+    """Return how far one is, as a sentence."""
+    match one.state:
+        case TakeHomeState.ASKED:
+            return "granted; it waits for a builder"
+        case TakeHomeState.MAKING if not one.quiet:
+            return "a builder takes the machine's identity off"
+        case TakeHomeState.MAKING:
+            return "the machine is stopped, and snapshotted"
+        case TakeHomeState.FAILED:
+            return f"there is no image: {visible(one.failure or '')}"
+        case TakeHomeState.ENDING:
+            return "its image is being deleted"
+        case _:
+            return _whole(one)
+
+
+def _whole(one: TakeHome) -> str:
+    where = f"cloud {visible(one.cloud)}" + (f", region {visible(one.region)}" * bool(one.region))
+    boots = f"flavor {visible(one.flavor)}, login {visible(one.username)}"
+    text = f"image {one.cloud_image} in {where} until {until(one)}; {boots}"
+    return f"{text}; {visible(one.trouble)}" if one.trouble else text
+
+
+def commands(one: TakeHome) -> tuple[str, ...]:
+    """Return the commands by which a developer boots a whole image in another project."""
+    if one.state is not TakeHomeState.WHOLE:
+        return ()
+    region = ["--os-region-name", one.region] if one.region else []
+    image = one.cloud_image or ""
+    create = ["server", "create", "--image", image, "--flavor", one.flavor]
+    create += ["--network", "NETWORK", "--key-name", "KEY", f"failed-{one.node}"]
+    wanted = [create]
+    if one.wish.share_with is not None and one.shared:
+        # It boots by its id without that; with it, listings show it.
+        wanted.insert(0, ["image", "set", "--accept", image])
+    return tuple(visible(shlex.join(["openstack", *region, *words])) for words in wanted)

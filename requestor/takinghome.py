@@ -1,0 +1,157 @@
+"""Taking a held machine home: wished in the node's record, and waited for."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from remuda.insight.takehomes import read_take_home
+from remuda.model.codec import CorruptRecordError
+from remuda.model.hold import Hold
+from remuda.model.holdwish import HoldWish, SnapshotWish, wish_of
+from remuda.model.ids import NodeId
+from remuda.model.node import Node, NodeState
+from remuda.model.takehome import EndWish, SnapshotAnswer, TakeHome, TakeHomeState, encode_end_wish
+from remuda.runtime.clock import Clock
+from remuda.store import paths
+from remuda.store.api import Create, ExistsError, Store
+from requestor.errors import InvalidOptionsError, RequestorError
+from requestor.holding import ANSWER_S, LOOK_S, MakeWish, Wished, new_token, read_launch
+from requestor.owning import node_owner
+
+_OPEN: Final = frozenset({TakeHomeState.ASKED, TakeHomeState.MAKING, TakeHomeState.WHOLE})
+#: A snapshot takes minutes.
+_IMAGE_LOOK_S: Final = 0.5
+
+
+class TakeHomeError(RequestorError):
+    """A machine is not taken home; one sentence says why. Its hold is as it was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WishedImage:
+    """What is wished: see :class:`remuda.model.holdwish.SnapshotWish`; *me* wishes it."""
+
+    me: str
+    for_s: float
+    share_with: str | None = None
+    public: bool = False
+
+    def of(self, *, force: bool, now_s: float) -> MakeWish:
+        """Return what makes the wish that a held machine become an image.
+
+        Args:
+            force: Even if it is held for somebody else.
+            now_s: Wall clock.
+
+        Raises:
+            InvalidOptionsError: If nobody can be meant by it.
+        """
+        if self.public and self.share_with is not None:
+            raise InvalidOptionsError("either one project, or public")
+        snapshot = SnapshotWish(
+            token=new_token(), share_with=self.share_with, public=self.public, for_s=self.for_s
+        )
+
+        def make(node: Node, hold: Hold | None, _contender: str | None) -> HoldWish:
+            stranger = node_owner(node, me=self.me)
+            if stranger is not None and not force:
+                raise InvalidOptionsError(f"node {node.id} is of {stranger}, not of {self.me}")
+            kept = hold is not None and hold.granted and node.state is NodeState.IN_USE
+            if node.state is not NodeState.HOLD and not kept:
+                raise InvalidOptionsError(
+                    f"node {node.id} is {node.state}: only a held machine is taken home"
+                )
+            before = wish_of(node)
+            if before is None:
+                owner = self.me if hold is None else hold.owner
+                reason = "" if hold is None else hold.reason
+                before = HoldWish(token=new_token(), owner=owner, reason=reason, at_s=now_s)
+            return replace(before, snapshot=snapshot)
+
+        return make
+
+
+def refuse_if_taken(store: Store, node: NodeId) -> None:
+    """Do nothing unless a machine is taken home already.
+
+    Raises:
+        TakeHomeError: It is.
+        StoreError: ZooKeeper does not answer.
+    """
+    one = _read(store, node)
+    if one is not None and one.state in _OPEN:
+        raise TakeHomeError("it is taken home already")
+
+
+def _read(store: Store, node: NodeId) -> TakeHome | None:
+    try:
+        return read_take_home(store, node)
+    except CorruptRecordError as error:
+        raise TakeHomeError(f"what tells of its image cannot be read: {error}") from error
+
+
+def await_answer(store: Store, clock: Clock, wished: Wished) -> SnapshotAnswer:
+    """Return what the launcher makes of a wish.
+
+    Raises:
+        TakeHomeError: It is refused, or nobody has answered in time.
+        RequestorError: A record cannot be read.
+        StoreError: ZooKeeper does not answer.
+    """
+    ends_s, pause = clock.monotonic_s() + ANSWER_S, threading.Event()
+    while True:
+        launch = read_launch(store, wished.node)
+        answer = None if launch is None else launch.take_home
+        if answer is not None and answer.wish == wished.wish.snapshot:
+            if answer.refused is not None:
+                raise TakeHomeError(answer.refused)
+            return answer
+        if clock.monotonic_s() >= ends_s:
+            raise TakeHomeError(
+                f"its launcher has not answered in {ANSWER_S:g} s; it may yet do so"
+            )
+        pause.wait(LOOK_S)
+
+
+def await_image(
+    store: Store,
+    clock: Clock,
+    wished: Wished,
+    *,
+    ends_s: float | None,
+    tell: Callable[[TakeHome], None] = lambda _: None,
+) -> TakeHome | None:
+    """Return the whole image; None: the time is over (*ends_s*, by the monotonic clock).
+
+    Raises:
+        TakeHomeError: There will be none.
+        StoreError: ZooKeeper does not answer.
+    """
+    before, pause = None, threading.Event()
+    while True:
+        one = _read(store, wished.node.id)
+        if one is not None and one.wish == wished.wish.snapshot:
+            if one.state is TakeHomeState.FAILED:
+                raise TakeHomeError(one.failure or "nobody says why there is no image")
+            if one.state is TakeHomeState.WHOLE:
+                return one
+            if one != before:
+                before = one
+                tell(one)
+        if ends_s is not None and clock.monotonic_s() >= ends_s:
+            return None
+        pause.wait(_IMAGE_LOOK_S)
+
+
+def end_take_home(store: Store, one: TakeHome, *, by: str, now_s: float) -> None:
+    """Have a take-home image deleted; a builder does it. No error if it is wished already.
+
+    Raises:
+        StoreError: ZooKeeper does not answer.
+    """
+    data = encode_end_wish(EndWish(by=by, at_s=now_s))
+    try:
+        store.commit([Create(path=paths.take_home_end(one.node), data=data)])
+    except ExistsError:
+        return
