@@ -14,6 +14,7 @@ from remuda.model.capture import Capture, capture_doc, read_capture
 from remuda.model.fetched import believed
 from remuda.model.fields import KEY_CHARS_MAX, Fields
 from remuda.model.guest import Guest, guest_doc, read_guest
+from remuda.model.hold import Hold, hold_doc, read_hold
 from remuda.model.ids import NodeId, ReplicaId, RequestId, ServerId
 from remuda.model.imageask import read_login_key
 from remuda.model.packed import Packed
@@ -99,6 +100,7 @@ class Launch:
             written when it is ready. None: it has none, or nobody knows.
         capture: What we have made of its user's last ask for an image of the machine, or None.
         guest: Whom we have let onto the running machine, or were to.
+        hold: That it is kept for a person, or will be, or why not; None: nobody wished it.
     """
 
     id: NodeId
@@ -134,6 +136,7 @@ class Launch:
     setup_fetched: int | None = None
     capture: Capture | None = None
     guest: Guest | None = None
+    hold: Hold | None = None
 
     @property
     def keyless(self) -> bool:
@@ -162,7 +165,7 @@ class Launch:
 
 
 #: Fields that need a form of their own.
-_FORMED: Final = frozenset({"capture", "guest"})
+_FORMED: Final = frozenset({"capture", "guest", "hold"})
 _WRITTEN: Final = tuple(one.name for one in fields(Launch) if one.name not in {"id", *_FORMED})
 
 
@@ -177,6 +180,8 @@ def encode(launch: Launch) -> bytes:
         doc["capture"] = capture_doc(launch.capture)
     if launch.guest is not None:
         doc["guest"] = guest_doc(launch.guest)
+    if launch.hold is not None:
+        doc["hold"] = hold_doc(launch.hold)
     return codec.dump(doc)
 
 
@@ -224,4 +229,5 @@ def decode(node_id: NodeId, raw: bytes) -> Launch:
         setup_fetched=believed(fields.maybe_count("setup_fetched")),
         capture=read_capture(fields, "capture"),
         guest=read_guest(fields, "guest"),
+        hold=read_hold(fields, "hold"),
     )

@@ -21,6 +21,7 @@ PROVIDERS: Final = "/remuda/providers"
 STATUSES: Final = "/remuda/statuses"
 FAILURES: Final = "/remuda/failures"
 FAILED_REQUESTS: Final = "/remuda/failed-requests"
+AUTOHOLDS: Final = "/remuda/autoholds"
 REPLICAS: Final = "/remuda/replicas"
 IMAGES: Final = "/remuda/images"
 IMAGE_LOGS: Final = "/remuda/image-logs"
@@ -143,6 +144,11 @@ def failures(name: str) -> str:
 def failure(name: str, node_id: NodeId) -> str:
     """Return the path of the evidence of one failed launch."""
     return f"{failures(name)}/{node_id}"
+
+
+def autohold(autohold_id: str) -> str:
+    """Return the path of one autohold."""
+    return f"{AUTOHOLDS}/{autohold_id}"
 
 
 def image(name: str) -> str:

@@ -48,6 +48,7 @@ def place(number: int, bad: Bad) -> str:
         "pool": f"{paths.POOL_COMPONENTS}/x{number:010d}",
         "replica": f"{paths.replicas(f'other{number}')}/one",
         "permit": f"/remuda/providers/other{number}/sweep",
+        "autohold": paths.autohold(f"other{number}"),
         "verdict": f"{paths.verdicts(f'other{number}')}/100-0000000001",
         "failure": f"{paths.failures('alpha')}/{9_000_000_000 + number}",
         "failed request": f"{paths.FAILED_REQUESTS}/100-0000000001.{number:010d}",

@@ -11,19 +11,11 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from remuda.model import (
-    claim,
-    component,
-    launch,
-    node,
-    permit,
-    request,
-    status,
-)
+from remuda.model import claim, component, launch, node, permit, request, status
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId, ReplicaId, RequestId
 from remuda.store import paths
-from tests.support import badimages, badreports
+from tests.support import badholds, badimages, badreports
 
 PROVIDER: Final = "here"
 NEIGHBOUR: Final = "there"
@@ -78,6 +70,7 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
             "contender": "f__lock__0000000000",
             "at_s": NOW_S,
         },
+        "remuda_hold": badholds.WISH,
     },
     "launch": {
         "schema": 1,
@@ -116,6 +109,7 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
             "build": "debian/12",
         },
         "guest": {"login_key": f"ssh-ed25519 {'A' * 68}", "refused": "no"},
+        "hold": badholds.HOLD,
     },
     "claim": {
         "owner": "me",
@@ -166,6 +160,7 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
     "permit": {"schema": 1, "servers": ["7f3c"], "until_s": NOW_S},
     **badreports.DOCS,
     **badimages.DOCS,
+    **badholds.DOCS,
 }
 
 PLACES: Final[dict[str, str]] = {
@@ -179,6 +174,7 @@ PLACES: Final[dict[str, str]] = {
     "permit": paths.sweep_permit(PROVIDER),
     **badreports.PLACES,
     **badimages.PLACES,
+    **badholds.PLACES,
 }
 
 DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
@@ -192,6 +188,7 @@ DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
     "permit": lambda raw: permit.decode_permit(PLACES["permit"], raw),
     **badreports.DECODERS,
     **badimages.DECODERS,
+    **badholds.DECODERS,
 }
 
 
@@ -308,7 +305,7 @@ SEEN: Final = (
     *_each("replica", "pid started_s", _NO_NUMBERS),
     *_each("replica", "hostname version url", _NO_TEXTS),
     *_each("claim", "owner pool contender", (*_NO_TEXTS, "", "/nodepool/nodes/3000000002")),
-    *(one for args in (*badreports.SEEN, *badimages.SEEN) for one in _each(*args)),
+    *(one for args in (*badreports.SEEN, *badimages.SEEN, *badholds.SEEN) for one in _each(*args)),
     *(
         Bad(kind, "foreign", value)
         for kind in DOCS
