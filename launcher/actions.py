@@ -9,7 +9,7 @@ from launcher.capture.actions import AnswerCapture, NoteCaptureBuild
 from launcher.claim.actions import KINDS as CLAIMS
 from launcher.claim.actions import AdoptClaim, Claim, DropClaim
 from launcher.guest.actions import KINDS as GUESTS
-from launcher.guest.actions import LetIn, NoteGuest
+from launcher.guest.actions import FetchKeys, LetIn, NoteGuest, NoteKeys, SetKeys
 from launcher.image.actions import KINDS as IMAGES
 from launcher.image.actions import NoteUse
 from launcher.lanes import Kinds, Lane
@@ -69,6 +69,9 @@ Action = (
     | NoteCaptureBuild
     | LetIn
     | NoteGuest
+    | SetKeys
+    | FetchKeys
+    | NoteKeys
     | NoteUse
     | Condemn
     | CollectEvidence
@@ -111,10 +114,22 @@ MARKS: Final[Mapping[type, str]] = {
     Prove: "prove",
     Probe: PROBE,
     LetIn: "let in",
+    SetKeys: "set keys",
+    FetchKeys: "fetch keys",
     CollectEvidence: EVIDENCE,
 }
 #: What a hand does to one node of ours, which is busy meanwhile; a leaked server is nobody's.
-NodeWork = CreateServer | DeleteServer | Address | Prove | Probe | LetIn | CollectEvidence
+NodeWork = (
+    CreateServer
+    | DeleteServer
+    | Address
+    | Prove
+    | Probe
+    | LetIn
+    | SetKeys
+    | FetchKeys
+    | CollectEvidence
+)
 
 
 def node_of(action: Action) -> NodeId | None:

@@ -6,7 +6,7 @@ Only :class:`~launcher.node.events.ScriptBegun` comes in between.
 from collections.abc import Callable
 
 from launcher.actions import Action
-from launcher.guest.events import GuestTried
+from launcher.guest.events import GuestTried, KeysFetched, KeysSet
 from launcher.node.events import EvidenceCollected, IdsDrawn, Probed, Proved, ScriptBegun
 from launcher.provider.events import Rescued, Surveyed, Tidied
 from launcher.server.events import (
@@ -37,6 +37,8 @@ Event = (
     | Proved
     | Probed
     | GuestTried
+    | KeysSet
+    | KeysFetched
     | EvidenceCollected
     | Rescued
     | Registered

@@ -7,6 +7,7 @@ from typing import Final
 
 from remuda.config import trees
 from remuda.config.capturing import CaptureRules, rules_of
+from remuda.config.developers import Keys, developers_of
 from remuda.config.fingerprint import ReadTree, Trees, image_fingerprint, read_trees
 from remuda.config.images import BaseFrom
 from remuda.config.model import Config, Label, NodeImageFrom, Pool, PoolLabel, Provider
@@ -81,6 +82,7 @@ class Policy:
         kept: How many builds of each image of ours are kept here.
         labels: What the labels promise.
         captures: Of which machines images may be captured, and for whom.
+        developers: Their keys, or where these are.
         pinned: The id of the installation is in the configuration, not only in ZooKeeper.
     """
 
@@ -94,6 +96,7 @@ class Policy:
     plain: Mapping[Key, PoolLabel] = field(default_factory=dict)
     kept: Mapping[str, int] = field(default_factory=dict)
     captures: CaptureRules = field(default_factory=rules_of)
+    developers: Mapping[str, Keys] = field(default_factory=dict)
     pinned: bool = False
     max_hold_age_s: float | None = None
     #: A provider that is not the first choice waits this long per rank before it steps in.
@@ -177,6 +180,7 @@ def compile_policy(config: Config, provider: str, read: ReadTree = trees.read) -
         plain=without,
         kept={recipe.name: recipe.keep for recipe in ours},
         captures=rules_of(known, config.labels),
+        developers=developers_of(config.developers),
         pinned=config.installation is not None,
         max_hold_age_s=config.max_hold_age,
     )

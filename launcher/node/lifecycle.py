@@ -9,6 +9,7 @@ from typing import Final
 
 from launcher.actions import Action, Plan
 from launcher.capture.capturing import capture
+from launcher.guest.keeping import keep_keys
 from launcher.image.outdated import not_handed_out, outdated, unbootable, unused
 from launcher.lanes import noting
 from launcher.node.actions import (
@@ -351,12 +352,12 @@ def _waiting_ready(world: World, view: NodeView, node: Node, now: Now, plan: Pla
 
 def _held(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
     ends_s = hold_ends_s(node, world.policy.max_hold_age_s)
-    if ends_s is None:
-        return None
-    if now.wall_s >= ends_s:
-        return None if view.locked else Condemn(node=view.id, cause="its hold is over")
-    plan.look_again("node", view.id, now.mono_s + ends_s - now.wall_s)
-    return None
+    if ends_s is not None:
+        if now.wall_s >= ends_s:
+            return None if view.locked else Condemn(node=view.id, cause="its hold is over")
+        plan.look_again("node", view.id, now.mono_s + ends_s - now.wall_s)
+    hold = None if view.launch is None else view.launch.hold
+    return keep_keys(world.policy, view, hold, node, now)
 
 
 def _dying(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) -> Action | None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from launcher.guest.tried import NO_KEYS, KeysView
 from launcher.node.end import LIVING, End
 from launcher.node.patience import Look, Patience
 from launcher.node.proof import UNTRIED, ProofView
@@ -64,6 +65,7 @@ class NodeView:
         patience: How long it is left alone, and was kept waiting.
         end: What speaks against it, and how far its deletion has come.
         guest: Whom we have let in, or could not, as long as its record does not say so.
+        keys: The same of the keys of people who hold it.
     """
 
     id: NodeId
@@ -83,6 +85,7 @@ class NodeView:
     patience: Patience = field(default_factory=Patience)
     end: End = LIVING
     guest: Guest | None = None
+    keys: KeysView = NO_KEYS
 
     @property
     def dying(self) -> bool:

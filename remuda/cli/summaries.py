@@ -15,6 +15,7 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "explain": "Say why REQUEST waits: each provider's verdict with the numbers that decided it.",
     "failures": "List launches and requests that failed; with NODE or REQUEST, all the evidence.",
     "image": "See images of ours, have them built, and say what launches boot.",
+    "key": "Say whose keys open a held machine.",
     "launcher": "Make and hand out the nodes of one provider.",
     "nodes": "List nodes.",
     "pools": "List pools, their limits and the labels they offer.",

