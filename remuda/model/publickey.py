@@ -123,7 +123,7 @@ def _parse_line(line: str) -> PublicKey:
         raise PublicKeyError(f"has a line of more than {LINE_CHARS_MAX} characters: that is no key")
     if any(not (each.isprintable() or each == "\t") for each in line):
         raise PublicKeyError("holds a control character or a line end in a key")
-    kind, *rest = line.split(None, 2)
+    kind, *rest = line.split(None, 2) or [""]
     if kind not in _READERS:
         raise PublicKeyError(_why_not(kind, line))
     if not rest:
