@@ -10,6 +10,8 @@ from launcher.claim.actions import KINDS as CLAIMS
 from launcher.claim.actions import AdoptClaim, Claim, DropClaim
 from launcher.guest.actions import KINDS as GUESTS
 from launcher.guest.actions import FetchKeys, LetIn, NoteGuest, NoteKeys, SetKeys
+from launcher.hold.actions import KINDS as HOLDS
+from launcher.hold.actions import AnswerHold, DropAutohold, KeepNode, LookIn, NoteHold
 from launcher.image.actions import KINDS as IMAGES
 from launcher.image.actions import NoteUse
 from launcher.lanes import Kinds, Lane
@@ -72,6 +74,11 @@ Action = (
     | SetKeys
     | FetchKeys
     | NoteKeys
+    | AnswerHold
+    | KeepNode
+    | NoteHold
+    | LookIn
+    | DropAutohold
     | NoteUse
     | Condemn
     | CollectEvidence
@@ -96,6 +103,7 @@ KINDS: Final[Kinds] = {
     **NODES,
     **CAPTURES,
     **GUESTS,
+    **HOLDS,
     **IMAGES,
     **SERVERS,
     **PROVIDER,
@@ -116,6 +124,7 @@ MARKS: Final[Mapping[type, str]] = {
     LetIn: "let in",
     SetKeys: "set keys",
     FetchKeys: "fetch keys",
+    LookIn: "look in",
     CollectEvidence: EVIDENCE,
 }
 #: What a hand does to one node of ours, which is busy meanwhile; a leaked server is nobody's.
@@ -128,6 +137,7 @@ NodeWork = (
     | LetIn
     | SetKeys
     | FetchKeys
+    | LookIn
     | CollectEvidence
 )
 

@@ -146,6 +146,7 @@ def join(membership: Membership, provider: str, mine: set[NodeId]) -> None:
         paths.INSTALLATION,
         paths.NODE_COUNTER,
         paths.IMAGES,
+        paths.AUTOHOLDS,
     )
     own_status, start = paths.status(provider), len(paths.NODES) + 1
     wanted = {

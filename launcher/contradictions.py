@@ -84,6 +84,7 @@ def _indices_of_nodes(world: World) -> _Indices:
         "states": _counts(index.states),
         "by_server": dict(index.by_server),
         "held": _sets(index.held),
+        "kept": _sets({None: index.kept}),
         "being_made": _sets({None: index.being_made}),
         "dedicated": _counts(index.dedicated),
         "on_account": _sets(index.on_account),

@@ -7,6 +7,7 @@ closely, and so the plan is made in two parts.
 
 from launcher.actions import Plan
 from launcher.claim.takeover import keep_claims
+from launcher.hold.autoholding import sweep_autoholds
 from launcher.image.using import note_uses
 from launcher.node.lifecycle import live
 from launcher.provider.periodic import poll_cloud, rescue, tidy
@@ -54,6 +55,8 @@ def go_on(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
         demand(world, agenda, now, plan)
     note_uses(world, now, plan)
     live(world, agenda, now, plan)
+    if agenda.everything:
+        sweep_autoholds(world, now, plan)
     if agenda.everything or agenda.supply:
         sweep(world, now, plan)
     rescue(world, plan)

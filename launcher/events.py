@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from launcher.actions import Action
 from launcher.guest.events import GuestTried, KeysFetched, KeysSet
+from launcher.hold.events import LookedIn
 from launcher.node.events import EvidenceCollected, IdsDrawn, Probed, Proved, ScriptBegun
 from launcher.provider.events import Rescued, Surveyed, Tidied
 from launcher.server.events import (
@@ -39,6 +40,7 @@ Event = (
     | GuestTried
     | KeysSet
     | KeysFetched
+    | LookedIn
     | EvidenceCollected
     | Rescued
     | Registered

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from launcher.claim.fold import ClaimFold
+from launcher.hold.fold import take_autohold
 from launcher.image.fold import take_image
 from launcher.node.fold import NodeFold
 from launcher.provider.fold import take_fact, take_peer
@@ -69,6 +70,8 @@ class Fold:
         elif parent.startswith(paths.IMAGES):
             # Nothing new boots by what we cannot read.
             take_image(self.world, Gone(path=f"{parent}/{name}"))
+        elif parent == paths.AUTOHOLDS:
+            take_autohold(self.world, Gone(path=f"{parent}/{name}"))
         elif change.path == paths.plain_tally(self.world.policy.provider):
             self.world.images.take_plain(change)
         elif parent == paths.launches(self.world.policy.provider):
@@ -94,5 +97,7 @@ class Fold:
                 self.world.agenda.supply = True
         elif change.path.startswith(paths.IMAGES):
             take_image(self.world, change)
+        elif parent == paths.AUTOHOLDS:
+            take_autohold(self.world, change)
         else:
             take_peer(self.world, parent, name, change)

@@ -9,6 +9,7 @@ from remuda.config import trees
 from remuda.config.capturing import CaptureRules, rules_of
 from remuda.config.developers import Keys, developers_of
 from remuda.config.fingerprint import ReadTree, Trees, image_fingerprint, read_trees
+from remuda.config.holds import HoldsFrom
 from remuda.config.images import BaseFrom
 from remuda.config.model import Config, Label, NodeImageFrom, Pool, PoolLabel, Provider
 from remuda.config.recipes import ImageRecipe, ProviderMaking, recipes
@@ -83,6 +84,7 @@ class Policy:
         labels: What the labels promise.
         captures: Of which machines images may be captured, and for whom.
         developers: Their keys, or where these are.
+        holds: How many machines are kept for people, and how long.
         pinned: The id of the installation is in the configuration, not only in ZooKeeper.
     """
 
@@ -99,6 +101,7 @@ class Policy:
     developers: Mapping[str, Keys] = field(default_factory=dict)
     pinned: bool = False
     max_hold_age_s: float | None = None
+    holds: HoldsFrom = field(default_factory=HoldsFrom)
     #: A provider that is not the first choice waits this long per rank before it steps in.
     warm_grace_s: float = 0.25
     cold_grace_s: float = 1.0
@@ -183,6 +186,7 @@ def compile_policy(config: Config, provider: str, read: ReadTree = trees.read) -
         developers=developers_of(config.developers),
         pinned=config.installation is not None,
         max_hold_age_s=config.max_hold_age,
+        holds=config.holds,
     )
 
 

@@ -13,6 +13,7 @@ from launcher.capture.results import CaptureResults
 from launcher.claim.results import ClaimResults
 from launcher.events import Event
 from launcher.guest.results import GuestResults
+from launcher.hold.results import HoldResults
 from launcher.lanes import Lane
 from launcher.node.results import IntentResults, NodeResults
 from launcher.provider.results import ProviderResults
@@ -52,6 +53,7 @@ class Results:
         intents, keys = IntentResults(world, writer), writer.host_keys
         nodes = NodeResults(world, keys, log, metrics)
         captures, guests = CaptureResults(world, nodes, log), GuestResults(world, nodes, log)
+        holds = HoldResults(world, nodes, log)
         servers = ServerResults(world, keys, self.owner, log, metrics)
         provider = ProviderResults(world, log, metrics)
         self.intake = Intake(dispatch=self.dispatch, tree=writer.sender.tree, learner=self)
@@ -59,6 +61,7 @@ class Results:
             **intents.events(),
             **nodes.events(),
             **guests.events(),
+            **holds.events(),
             **servers.events(),
             **provider.events(),
         }
@@ -69,6 +72,7 @@ class Results:
             **nodes.answers(),
             **captures.answers(),
             **guests.answers(),
+            **holds.answers(),
             **provider.answers(),
         }
         self.crashes = {
@@ -77,6 +81,7 @@ class Results:
             **nodes.crashes(),
             **captures.crashes(),
             **guests.crashes(),
+            **holds.crashes(),
             **servers.crashes(),
             **provider.crashes(),
         }

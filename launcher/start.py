@@ -8,6 +8,8 @@ from launcher.claim.start import ClaimStarts
 from launcher.events import Event
 from launcher.guest.hand_guest import GuestHands
 from launcher.guest.start import GuestStarts
+from launcher.hold.hand_look import LookHands
+from launcher.hold.start import HoldStarts
 from launcher.image.start import ImageStarts
 from launcher.lanes import Lane
 from launcher.node.hand_proving import ProvingHands
@@ -49,6 +51,7 @@ class Starter:
             **HandStarts(world, submit, self.cloud, self.proving).table(),
             **CaptureStarts(world, writer).table(),
             **GuestStarts(world, writer, submit, self._guests()).table(),
+            **HoldStarts(world, writer, submit, self._looks()).table(),
             **ImageStarts(world, writer).table(),
             **ServerStarts(world, submit, self.cloud, writer.host_keys).table(),
             **ProviderStarts(world, writer, submit, self.cloud, self.store).table(),
@@ -57,6 +60,10 @@ class Starter:
     def _guests(self) -> GuestHands:
         proving = self.proving
         return GuestHands(proving.prover, proving.stopped, proving.clock)
+
+    def _looks(self) -> LookHands:
+        proving = self.proving
+        return LookHands(proving.prover, proving.stopped, proving.clock)
 
     def start(self, action: Action, now: Now) -> None:
         """Start one action, or let its node wait for a place in the action's lane."""

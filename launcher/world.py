@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from launcher.actions import MARKS, Action
 from launcher.claim.view import ClaimView
+from launcher.hold.view import Autoholds
 from launcher.image.index import Images
 from launcher.lanes import Lane, machine, new_lanes, noting, places, request
 from launcher.node.index import NodeIndex
@@ -122,6 +123,7 @@ class World:
     rule_taken_s: float = 0.0
     rescues: set[str] = field(default_factory=set)
     images: Images = field(init=False)
+    autoholds: Autoholds = field(default_factory=Autoholds)
 
     def __post_init__(self) -> None:
         """Know nothing of the cloud, nor of images."""

@@ -45,6 +45,7 @@ class _Booking:
     volume_gib: int = 0
     server: ServerId | None = None
     state: str = ""
+    kept: bool = False
 
 
 _NOTHING = _Booking()
@@ -72,8 +73,16 @@ def _booking(view: NodeView) -> _Booking:
         ram_mib=launch.ram_mib,
         volume_gib=launch.volume_gib,
         server=server.id if server.surely_ours else None,
+        kept=not dying and _kept(view),
         state="deleting" if dying else (node.state.value if node is not None else "init"),
     )
+
+
+def _kept(view: NodeView) -> bool:
+    """Whether a node is kept for a person, or will be once its job lets it go."""
+    if view.node is not None and view.node.state is NodeState.HOLD:
+        return True
+    return view.launch is not None and view.launch.hold is not None and view.launch.hold.granted
 
 
 @dataclass(slots=True)
@@ -93,6 +102,7 @@ class NodeIndex:
         usage: Cost by pool: every node counts, from its intent until its records are gone.
         states: Number of nodes by (pool, label, state), for metrics.
         held: Nodes that somebody holds, by pool.
+        kept: All nodes that are kept for people, or are to be.
         being_made: All nodes being made.
         by_server: Nodes by their server, if the cloud itself said whose it is.
     """
@@ -106,6 +116,7 @@ class NodeIndex:
     by_server: dict[ServerId, NodeId] = field(default_factory=dict)
     locks: dict[NodeId, frozenset[str]] = field(default_factory=dict)
     held: dict[str, set[NodeId]] = field(default_factory=lambda: defaultdict(set))
+    kept: set[NodeId] = field(default_factory=set)
     being_made: set[NodeId] = field(default_factory=set)
     unreadable: set[NodeId] = field(default_factory=set)
     dedicated: Counter[tuple[RequestId, str]] = field(default_factory=Counter)
@@ -171,6 +182,8 @@ class NodeIndex:
             self.being_made.add(node_id)
         if booking.state == NodeState.HOLD:
             self.held[booking.key[0]].add(node_id)
+        if booking.kept:
+            self.kept.add(node_id)
         if booking.free:
             self.free[booking.key][node_id] = None
         if booking.allocated:
@@ -185,6 +198,8 @@ class NodeIndex:
             self.being_made.discard(node_id)
         if booking.state == NodeState.HOLD:
             self.held[booking.key[0]].discard(node_id)
+        if booking.kept:
+            self.kept.discard(node_id)
         if booking.free:
             self.free[booking.key].pop(node_id, None)
         if booking.allocated:

@@ -10,6 +10,9 @@ from typing import Final
 from launcher.actions import Action, Plan
 from launcher.capture.capturing import capture
 from launcher.guest.keeping import keep_keys
+from launcher.hold.autoholding import let_go
+from launcher.hold.granting import answer
+from launcher.hold.holding import hold
 from launcher.image.outdated import not_handed_out, outdated, unbootable, unused
 from launcher.lanes import noting
 from launcher.node.actions import (
@@ -36,7 +39,7 @@ from remuda.metrics.results import Result
 from remuda.model.ids import NodeId
 from remuda.model.imageask import labelled_image
 from remuda.model.launch import INJECT, Launch, Step, StepEvent
-from remuda.model.node import Node, NodeState, hold_ends_s
+from remuda.model.node import Node, NodeState
 from remuda.runtime.now import Now
 
 #: A server that was listed and then is missing so often in a row has vanished.
@@ -294,19 +297,22 @@ def _overdue(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
 
 
 def _done(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
+    launch = view.launch
+    assert launch is not None  # noqa: S101 - judged only with a launch record
     if node.state is NodeState.READY:
         return _ready(world, view, node, now, plan)
     if node.state is NodeState.HOLD:
-        return _held(world, view, node, now, plan)
+        held = hold(world, view, node, now, plan)
+        return held or keep_keys(world.policy, view, launch.hold, node, now)
     if view.locked:
         # Whoever holds the lock uses it: nobody's machine dies.
-        if node.state is NodeState.IN_USE and view.launch is not None:
-            return capture(world, view, view.launch, node)
-        return None
-    if node.state is NodeState.IN_USE:
-        return Condemn(node=view.id, cause="its user went away")
+        if node.state is not NodeState.IN_USE:
+            return None
+        return answer(world, view, node, plan) or capture(world, view, launch, node)
+    gone = node.state is NodeState.IN_USE
     # used, deleting, and what other programs may write: nobody wants it any more.
-    return Condemn(node=view.id, cause=f"{node.state}")
+    cause = "its user went away" if gone else f"{node.state}"
+    return let_go(world, view, node, now, plan, cause=cause)
 
 
 def _ready(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
@@ -348,16 +354,6 @@ def _waiting_ready(world: World, view: NodeView, node: Node, now: Now, plan: Pla
             return Probe(node=view.id)
         plan.look_again("node", view.id, due_s)
     return None
-
-
-def _held(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
-    ends_s = hold_ends_s(node, world.policy.max_hold_age_s)
-    if ends_s is not None:
-        if now.wall_s >= ends_s:
-            return None if view.locked else Condemn(node=view.id, cause="its hold is over")
-        plan.look_again("node", view.id, now.mono_s + ends_s - now.wall_s)
-    hold = None if view.launch is None else view.launch.hold
-    return keep_keys(world.policy, view, hold, node, now)
 
 
 def _dying(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) -> Action | None:

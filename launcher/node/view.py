@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from launcher.guest.tried import NO_KEYS, KeysView
+from launcher.hold.view import Visit
 from launcher.node.end import LIVING, End
 from launcher.node.patience import Look, Patience
 from launcher.node.proof import UNTRIED, ProofView
@@ -64,6 +65,7 @@ class NodeView:
         look: Whether it answered when it was ready.
         patience: How long it is left alone, and was kept waiting.
         end: What speaks against it, and how far its deletion has come.
+        visit: What a look at a held machine has found, as long as its record does not say so.
         guest: Whom we have let in, or could not, as long as its record does not say so.
         keys: The same of the keys of people who hold it.
     """
@@ -86,6 +88,7 @@ class NodeView:
     end: End = LIVING
     guest: Guest | None = None
     keys: KeysView = NO_KEYS
+    visit: Visit | None = None
 
     @property
     def dying(self) -> bool:

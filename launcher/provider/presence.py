@@ -32,6 +32,7 @@ def tree(provider: str) -> tuple[str, ...]:
         paths.status(provider),
         paths.IMAGES,
         paths.FAILED_REQUESTS,
+        paths.AUTOHOLDS,
     )
 
 

@@ -33,6 +33,7 @@ from remuda.config.base import (
 )
 from remuda.config.developers import DeveloperFrom
 from remuda.config.endpoints import ProviderWeb, Web
+from remuda.config.holds import HoldsFrom
 from remuda.config.images import ImageDefaults, RecipeFrom
 from remuda.config.name_guesses import meant_name
 from remuda.config.parts import (
@@ -370,6 +371,7 @@ class Config(UserConfig):
     developers: dict[Name, DeveloperFrom] = Field(
         default_factory=dict, description="Whose keys may be put onto held machines, by name."
     )
+    holds: HoldsFrom = Field(default_factory=HoldsFrom, description="Machines kept for people.")
     web: Web = Field(default_factory=Web, description="Status endpoint of launchers and builders.")
     statsd: Statsd | None = Field(default=None, description="Send statsd packets, too.")
     image_defaults: ImageDefaults = Field(

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from remuda.model.fields import Fields, is_text, one_line, safe
 from remuda.model.holdwish import (
-    EXTENDS_MAX,
     FOR_S_MAX,
     KEYS_MAX,
     OWNER_CHARS_MAX,
@@ -22,6 +21,8 @@ from remuda.model.holdwish import (
 
 #: Longer rules and faults are cut.
 WHY_CHARS_MAX: Final = 500
+#: More answers than wishes stand in a record: those that were granted are never dropped.
+EXTENDED_MAX: Final = 16
 #: So many of those who are logged in are named, so long.
 LOGINS_MAX: Final = 16
 LOGIN_CHARS_MAX: Final = 100
@@ -144,7 +145,7 @@ def hold_doc(hold: Hold) -> dict[str, Any]:
         "ends_s": hold.ends_s,
         "latest_s": hold.latest_s,
         "bounded": _why(hold.bounded),
-        "extended": [_extension_doc(one) for one in hold.extended[-EXTENDS_MAX:]] or None,
+        "extended": [_extension_doc(one) for one in hold.extended[-EXTENDED_MAX:]] or None,
         "keys": [_key_doc(one) for one in hold.keys[-KEYS_MAX:]] or None,
         "warned_s": hold.warned_s,
         "seen_s": hold.seen_s,
@@ -185,7 +186,7 @@ def read_hold(fields: Fields, key: str) -> Hold | None:
         ends_s=ends_s,
         latest_s=part.maybe_number("latest_s"),
         bounded=part.prose("bounded", WHY_CHARS_MAX),
-        extended=tuple(_read_extension(one) for one in part.listed("extended", EXTENDS_MAX)),
+        extended=tuple(_read_extension(one) for one in part.listed("extended", EXTENDED_MAX)),
         keys=tuple(_read_key(one) for one in part.listed("keys", KEYS_MAX)),
         warned_s=part.maybe_number("warned_s"),
         seen_s=part.maybe_number("seen_s"),

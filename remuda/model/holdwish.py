@@ -29,12 +29,12 @@ FOR_S_MAX: Final = 366 * 86_400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtendWish:
-    """A wish that a hold last so long from now on.
+    """A wish that a hold last longer.
 
     Attributes:
         token: No two wishes have the same.
         by: Who wishes it, as they say.
-        for_s: From when it is granted.
+        for_s: By so much the end moves on; 0: as the configuration says.
         at_s: When it was wished, seconds since the epoch.
     """
 
@@ -83,7 +83,8 @@ class HoldWish:
     """What is wished of one node.
 
     Attributes:
-        for_s: Keep it so long; None: it is not asked to be kept, only what is wished beside.
+        for_s: Keep it so long; 0: as the configuration says; None: it is not asked to be kept,
+            only what is wished beside.
         contender: Name of the wisher's place in the node's lock, for a node that is in use.
     """
 
@@ -144,7 +145,7 @@ def read_wish(part: Fields) -> HoldWish:
         owner=line_of(part, "owner", OWNER_CHARS_MAX),
         reason=line_of(part, "reason", REASON_CHARS_MAX),
         at_s=part.number("at_s"),
-        for_s=part.maybe_number("for_s", low=1.0, high=FOR_S_MAX),
+        for_s=part.maybe_number("for_s", high=FOR_S_MAX),
         job=line_of(part, "job", OWNER_CHARS_MAX) or None,
         contender=part.identifier("contender"),
         extend=tuple(_read_extend(one) for one in part.listed("extend", EXTENDS_MAX)),
@@ -188,7 +189,7 @@ def _read_extend(part: Fields) -> ExtendWish:
     return ExtendWish(
         token=token_of(part),
         by=line_of(part, "by", OWNER_CHARS_MAX),
-        for_s=part.number("for_s", low=1.0, high=FOR_S_MAX),
+        for_s=part.number("for_s", high=FOR_S_MAX),
         at_s=part.number("at_s"),
     )
 

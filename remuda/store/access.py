@@ -59,14 +59,15 @@ def requestors_right(path: str) -> Right:
     """Return what a requestor may do with the znode at *path*: the one table of rights.
 
     Requests are theirs to make, to change (a scheduler's priority) and to take back. Of nodes they
-    write the state and make the locks below, but make and remove none.
+    write the state and make the locks below, but make and remove none. Autoholds are theirs to make
+    and to take back; launchers count them down.
     """
-    if path.startswith(paths.REMUDA):
+    if path.startswith(paths.REMUDA) and path != paths.AUTOHOLDS:
         if any(path == one or path.startswith(f"{one}/") for one in _UNTOLD):
             return NOTHING
         if path == paths.REMUDA or path.startswith(f"{paths.REMUDA}/"):
             return _READ
-    if path == paths.REQUESTS:
+    if path in (paths.REQUESTS, paths.AUTOHOLDS):
         return _ASK
     if path.startswith((f"{paths.NODES}/", f"{paths.REQUESTS}/", paths.REQUEST_LOCKS)):
         return USE

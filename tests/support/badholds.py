@@ -90,7 +90,7 @@ _NO_PARTS: Final = (7, "x", [], {}, {"token": 7})
 SEEN: Final[tuple[tuple[str, str, tuple[Any, ...]], ...]] = (
     ("node", "remuda_hold", (*_NO_TEXTS, {"token": "../x"})),
     ("node", "remuda_hold.token remuda_hold.contender", (*_NO_TEXTS, "../x", "")),
-    ("node", "remuda_hold.for_s remuda_hold.at_s", (*_NO_NUMBERS, 0, 1e12)),
+    ("node", "remuda_hold.for_s remuda_hold.at_s", (*_NO_NUMBERS, -1, 1e12)),
     ("node", "remuda_hold.owner remuda_hold.reason remuda_hold.job", _NO_TEXTS),
     ("node", "remuda_hold.extend remuda_hold.keys", (7, "x", {}, [7], [{}], [{}] * 500)),
     ("node", "remuda_hold.snapshot", (*_NO_PARTS, {"token": "s", "public": "yes", "for_s": 9})),

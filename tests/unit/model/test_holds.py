@@ -106,7 +106,7 @@ def test_a_wish_survives_in_the_record_of_the_node(wish: HoldWish) -> None:
         {"token": ""},
         {"token": "a/b"},
         {"contender": "../x"},
-        {"for_s": 0},
+        {"for_s": -1},
         {"for_s": "1h"},
         {"at_s": None},
         {"extend": [{"token": "e"}]},

@@ -1,0 +1,9 @@
+"""Folding autoholds into the world."""
+
+from launcher.world import World
+from remuda.store.api import Dirty, Gone, Put
+
+
+def take_autohold(world: World, change: Put | Dirty | Gone) -> None:
+    """Take in what became of an autohold: it is looked at when a job fails, and not before."""
+    world.autoholds.take(change)

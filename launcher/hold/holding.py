@@ -1,0 +1,162 @@
+"""What is next for a node that is kept for a person: looked at, warned of, longer, ended. Pure.
+
+The end in the launch record is the truth: nothing is deleted before it, and whatever ends a hold
+sooner or later writes that end first.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+from launcher.actions import Action, Plan
+from launcher.hold.actions import LookIn, NoteHold
+from launcher.hold.autoholding import fires
+from launcher.hold.extending import by_login, extended, may_grow_by_itself
+from launcher.hold.granting import begun, found
+from launcher.hold.limits import said_s
+from launcher.hold.view import Visit
+from launcher.node.actions import Condemn
+from launcher.node.view import NodeView
+from launcher.world import World
+from remuda.cloud.api import ServerStatus
+from remuda.model.hold import Hold
+from remuda.model.node import Node
+from remuda.runtime.now import Now
+
+#: Whether somebody is logged in is seen so long before the end.
+END_LOOK_S: Final = 40.0
+#: Of a short hold the warning and the last look come no sooner than after this part of it.
+LATEST_PART: Final = 0.5
+#: While idle machines end, they are looked at so often, or four times in that time.
+IDLE_LOOK_S: Final = 900.0
+#: A server that was listed and then is missing so often in a row is lost.
+MISSED_LISTINGS_MAX: Final = 2
+_DOWN: Final = frozenset({ServerStatus.STOPPED, ServerStatus.ERROR})
+
+
+def hold(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
+    """Return the next step of a node in state *hold*, or None: there is an alarm for it."""
+    before = None if view.launch is None else view.launch.hold
+    if before is None or not before.begun:
+        if before is not None and before.granted:
+            return NoteHold(node=view.id, hold=begun(world, before, now), news=("hold.begun",))
+        return _first(world, view, node, now, plan)
+    after, news = _renewed(world, view, before, node, now)
+    if after != before:
+        return NoteHold(node=view.id, hold=after, news=news)
+    ends_s = before.ends_s or 0.0
+    if now.wall_s >= ends_s:
+        return None if view.locked else Condemn(node=view.id, cause="its hold is over")
+    looks = _looks(world, before)
+    if any(at_s <= now.wall_s for at_s in looks) and view.visit is None:
+        return LookIn(
+            node=view.id, warning=_warning(before, now) if _warns(world, before) else None
+        )
+    next_s = min((ends_s, *(one for one in looks if one > now.wall_s)))
+    plan.look_again("node", view.id, now.mono_s + next_s - now.wall_s)
+    return None
+
+
+def _first(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
+    """Put a hold on record that another program has begun."""
+    seen = found(world, view, node, now, plan)
+    if now.wall_s >= (seen.ends_s or 0.0):
+        return None if view.locked else Condemn(node=view.id, cause="its hold is over")
+    waiting = fires(world, view, node, now, plan)
+    news = ("hold.begun",) if seen.bounded is None else ("hold.begun", "hold.bounded")
+    if waiting is None:
+        return NoteHold(node=view.id, hold=seen, news=news)
+    kept = replace(seen, autohold=waiting.id)
+    return NoteHold(node=view.id, hold=kept, news=(*news, "autohold.fired"), fires=waiting.id)
+
+
+def _renewed(
+    world: World, view: NodeView, before: Hold, node: Node, now: Now
+) -> tuple[Hold, tuple[str, ...]]:
+    """Return the hold with everything that is known by now, and what is new in it."""
+    news: list[str] = []
+    after = extended(world, before, node, now)
+    if len(after.extended) != len(before.extended) or after.ends_s != before.ends_s:
+        granted = after.ends_s != before.ends_s
+        news.append("hold.extended" if granted else "hold.not_extended")
+    if view.visit is not None and view.visit.at_s > (before.seen_s or 0.0):
+        seen = _visited(world, after, view.visit)
+        if view.visit.warned:
+            news.append("hold.ending")
+        if seen.ends_s != after.ends_s:
+            longer = (seen.ends_s or 0.0) > (after.ends_s or 0.0)
+            news.append("hold.extended" if longer else "hold.idle")
+        after = seen
+    lost = _lost(view)
+    if lost != after.lost:
+        news.append("hold.lost" if lost is not None else "hold.back")
+        after = replace(after, lost=lost)
+    return after, tuple(news)
+
+
+def _visited(world: World, before: Hold, visit: Visit) -> Hold:
+    """Return a hold with what a look has found."""
+    idle_since_s = None
+    if visit.logins is not None and not visit.logins:
+        idle_since_s = before.idle_since_s or visit.at_s
+    seen = replace(
+        before,
+        seen_s=visit.at_s,
+        warned_s=visit.at_s if visit.warned else before.warned_s,
+        logins=visit.logins or (),
+        idle_since_s=idle_since_s,
+    )
+    if visit.logins and visit.at_s >= _end_look_s(before):
+        return by_login(world, seen, visit.at_s)
+    most_s = world.policy.holds.idle_end
+    if most_s is None or idle_since_s is None or visit.at_s - idle_since_s < most_s:
+        return seen
+    why = f"nobody was logged in for {said_s(most_s)} (holds: idle-end)"
+    return replace(seen, ends_s=min(visit.at_s, seen.ends_s or 0.0), bounded=why)
+
+
+def _lost(view: NodeView) -> str | None:
+    """Return what has become of the server, as far as listings tell; None: it runs."""
+    if view.server.missed >= MISSED_LISTINGS_MAX:
+        return "the cloud does not show its server any more"
+    status = view.server.status
+    return f"the cloud says of its server: {status}" if status in _DOWN else None
+
+
+def _looks(world: World, before: Hold) -> list[float]:
+    """Return when the machine is to be looked at."""
+    if before.lost is not None:
+        return []  # it would not answer
+    looks, seen_s = [], before.seen_s or 0.0
+    if _warns(world, before):
+        looks.append(_warn_s(world, before))
+    if may_grow_by_itself(world, before) and seen_s < _end_look_s(before):
+        looks.append(_end_look_s(before))
+    idle_s = world.policy.holds.idle_end
+    if idle_s is not None:
+        looks.append(max(seen_s, before.since_s or 0.0) + min(IDLE_LOOK_S, idle_s / 4))
+    return looks
+
+
+def _warns(world: World, before: Hold) -> bool:
+    """Whether people are still to be told of the end."""
+    if not world.policy.holds.warn_before:
+        return False
+    return before.warned_s is None or before.warned_s < _warn_s(world, before)
+
+
+def _warn_s(world: World, before: Hold) -> float:
+    return _before_the_end(before, world.policy.holds.warn_before)
+
+
+def _end_look_s(before: Hold) -> float:
+    return _before_the_end(before, END_LOOK_S)
+
+
+def _before_the_end(before: Hold, seconds: float) -> float:
+    ends_s, since_s = before.ends_s or 0.0, before.since_s or 0.0
+    return ends_s - min(seconds, LATEST_PART * (ends_s - since_s))
+
+
+def _warning(before: Hold, now: Now) -> str:
+    left = said_s(max(60.0, 60.0 * round(((before.ends_s or 0.0) - now.wall_s) / 60.0)))
+    return f"This machine is held for {before.owner or 'somebody'} and is deleted in {left}."

@@ -1,0 +1,107 @@
+"""How many machines may be kept for people, and for how long. Pure.
+
+Each replica counts what it sees: two of one provider that grant at the same moment may exceed a
+limit by one.
+"""
+
+from typing import Final
+
+from launcher.actions import Plan
+from launcher.hold.actions import AnswerHold, KeepNode, NoteHold
+from launcher.node.view import NodeView
+from launcher.world import World
+from remuda.model.fields import one_line
+from remuda.model.hold import Hold
+from remuda.model.holdwish import OWNER_CHARS_MAX
+from remuda.model.ids import NodeId
+from remuda.model.node import Node
+
+#: Shorter times are said in seconds.
+_MINUTES_FROM_S: Final = 120.0
+
+
+def over_limit(
+    world: World, view: NodeView, owner: str, plan: Plan, *, before_s: float | None = None
+) -> str | None:
+    """Return the limit that one more machine for *owner* breaks, or None.
+
+    Args:
+        world: As it is.
+        view: Of the machine.
+        owner: For whom it would be kept.
+        plan: What is kept by this plan counts, too.
+        before_s: Only what is kept since before counts: of many that are there already the oldest
+            stay.
+    """
+    rules, label = world.policy.holds, view.key[1]
+    if rules.max is rules.max_per_owner is rules.max_per_label is None:
+        return None
+    there = [(node, one) for node, one in _kept(world, plan).items() if node != view.id]
+    if before_s is not None:
+        place = (before_s, view.id)
+        there = [(node, one) for node, one in there if (one[2], node) < place]
+    told = (
+        (rules.max, len(there), f"{world.policy.provider} keeps", "max"),
+        (
+            rules.max_per_owner,
+            sum(one[0] == owner for _, one in there),
+            f"{owner or 'nobody'} has",
+            "max-per-owner",
+        ),
+        (
+            rules.max_per_label,
+            sum(one[1] == label for _, one in there),
+            f"of label {label} there are",
+            "max-per-label",
+        ),
+    )
+    for most, count, who, key in told:
+        if most is not None and count >= most:
+            return f"{who} {count} held machines already, the limit is {most} (holds: {key})"
+    return None
+
+
+def too_long(world: World, for_s: float) -> str | None:
+    """Return the rule that a hold of so many seconds breaks, or None."""
+    most = world.policy.max_hold_age_s
+    if most is None or for_s <= most:
+        return None
+    return f"no hold is longer than {said_s(most)} (max-hold-age)"
+
+
+def owner_of(node: Node) -> str:
+    """Return for whom a node is held, as its record says."""
+    for key in ("hold_job", "requestor"):
+        name = node.doc.get(key)
+        if isinstance(name, str) and name:
+            return one_line(name, OWNER_CHARS_MAX)
+    return ""
+
+
+def said_s(seconds: float) -> str:
+    """Return a time as people write it."""
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:.0f} s" if seconds < _MINUTES_FROM_S else f"{seconds / 60:.0f} m"
+
+
+def _kept(world: World, plan: Plan) -> dict[NodeId, tuple[str, str, float]]:
+    """Return owner, label and beginning of what is kept, or will be."""
+    found: dict[NodeId, tuple[str, str, float]] = {}
+    for node_id in world.nodes.kept:
+        view = world.nodes.views[node_id]
+        hold = None if view.launch is None else view.launch.hold
+        if hold is not None and hold.refused is None:
+            found[node_id] = (hold.owner, view.key[1], hold.since_s or 0.0)
+        elif view.node is not None:
+            found[node_id] = (owner_of(view.node), view.key[1], view.node.state_time_s)
+    for action in (*plan.actions, *world.busy.under_way().values()):
+        if isinstance(action, AnswerHold | KeepNode | NoteHold) and action.hold.refused is None:
+            found[action.node] = _of(world, action.node, action.hold)
+    return found
+
+
+def _of(world: World, node_id: NodeId, hold: Hold) -> tuple[str, str, float]:
+    view = world.nodes.views.get(node_id)
+    return hold.owner, "" if view is None else view.key[1], hold.since_s or 0.0

@@ -1,0 +1,69 @@
+"""How a held machine is looked at, and its people told: where, as whom, by which script. Pure."""
+
+from typing import Final
+
+from launcher.node.probing import probe_target
+from launcher.node.view import NodeView
+from launcher.policy import Policy
+from remuda.model.hold import LOGIN_CHARS_MAX, LOGINS_MAX
+from remuda.ssh.api import Login, ProofSpec, Script, StepTaken
+
+#: For the whole look.
+LOOK_IN_S: Final = 30.0
+NAME: Final = "look in"
+#: Who has a terminal is told on it; `wall` of some systems knows no argument, and root alone may
+#: write to others' terminals. Nothing here may hang at a terminal that nobody reads.
+_SCRIPT: Final = r"""#!/bin/sh
+set -u
+if [ -n "${1-}" ]; then
+    printf '%s\n' "$1" | timeout 5 wall >/dev/null 2>&1 ||
+        who | head -n 32 | while read -r _ terminal _; do
+            printf '\r\n%s\r\n' "$1" | timeout 1 dd of="/dev/$terminal" 2>/dev/null
+        done
+fi
+who | head -n 32 | while read -r user terminal rest; do
+    printf 'login:%s %s %s\n' "$user" "$terminal" "${rest##*(}" | tr -d ')' | cut -c1-100
+done
+exit 0
+"""
+
+
+def order(view: NodeView, policy: Policy, warning: str | None) -> ProofSpec | str:
+    """Return what the prover is told, or why nobody can look."""
+    making = policy.making.get(view.key)
+    where = probe_target(view, policy)
+    if making is None:
+        return f"label {view.key[1]} is not in the configuration of the launcher any more"
+    if policy.config.ssh_key_file is None:
+        return "the launcher itself cannot log in: its provider has no ssh-key-file"
+    if where is None:
+        return "nobody knows the address of the machine"
+    if making.host_keys != "ignore" and not where.host_keys:
+        return "the launcher does not know the host key of the machine any more"
+    look = Script(
+        name=NAME,
+        text=_SCRIPT,
+        arguments=(warning or "",),
+        timeout_s=20.0,
+        output_bytes_max=8192,
+        as_root=warning is not None and making.username != "root",
+    )
+    login = Login(
+        address=where.address,
+        port=where.port,
+        user=making.username,
+        key_file=policy.config.ssh_key_file,
+        host_keys=where.host_keys,
+    )
+    return ProofSpec(login=login, setup=look)
+
+
+def logins(steps: tuple[StepTaken, ...]) -> tuple[str, ...]:
+    """Return who is logged in, as a machine says: it may say anything."""
+    said = next((one.output for one in steps if one.name == NAME), "")
+    lines = (line.strip() for line in said.splitlines())
+    names = (
+        line.removeprefix("login:")[:LOGIN_CHARS_MAX] for line in lines if line.startswith("login:")
+    )
+    shown = ("".join(c for c in name if c.isprintable()).strip() for name in names)
+    return tuple(dict.fromkeys(one for one in shown if one))[:LOGINS_MAX]
