@@ -117,7 +117,7 @@ def _wish(node: Node, *, by: str, now_s: float) -> HoldWish:
             "(remuda hold)"
         )
     found = wish_of(node)
-    if found is None and HOLD_KEY in node.doc:
+    if found is None and node.doc.get(HOLD_KEY) is not None:
         raise RequestorError(f"what is wished of node {node.id} cannot be read")
     return found or HoldWish(token=uuid.uuid4().hex, owner=by, reason="", at_s=now_s)
 

@@ -35,7 +35,7 @@ def keep_keys(
     if view.keys.token is not None:
         return NoteKeys(node=view.id, token=view.keys.token, keys=view.keys.tried)
     wish = wish_of(node)
-    if wish is None and HOLD_KEY in node.doc:
+    if wish is None and node.doc.get(HOLD_KEY) is not None:
         return None  # nobody can tell what it wishes
     wishes = () if wish is None else wish.keys
     answered = {one.token for one in hold.keys}
