@@ -36,6 +36,7 @@ class SetKeys:
         account: Whose door it is.
         keys: What opens it; none: they are taken off.
         name: Whose they are, for people.
+        certify_until_s: The authority of the site opens it for the key instead, until then.
     """
 
     node: NodeId
@@ -43,6 +44,7 @@ class SetKeys:
     account: str
     keys: tuple[PublicKey, ...] = ()
     name: str = ""
+    certify_until_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

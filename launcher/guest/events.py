@@ -37,6 +37,7 @@ class KeysSet:
     name: str
     why: str | None
     again: bool = False
+    certificate: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,11 +42,14 @@ def keep_keys(
     for one in wishes:
         if one.token not in answered:
             left = len({more.token for more in wishes} - answered) - 1
-            return _answer(policy, view, one, room=KEYS_MAX - len(hold.keys) - left, now=now)
+            room = KEYS_MAX - len(hold.keys) - left
+            return _answer(policy, view, hold, one, room=room, now=now)
     return _taken_back(view, hold, {one.token for one in wishes})
 
 
-def _answer(policy: Policy, view: NodeView, wish: KeyWish, *, room: int, now: Now) -> KeyAction:
+def _answer(
+    policy: Policy, view: NodeView, hold: Hold, wish: KeyWish, *, room: int, now: Now
+) -> KeyAction:
     making = policy.making.get(view.key)
     account = wish.account or ("root" if making is None else making.username)
     found = _found(policy, view, wish)
@@ -54,6 +57,9 @@ def _answer(policy: Policy, view: NodeView, wish: KeyWish, *, room: int, now: No
         return found
     if not isinstance(found, str) and len(found) > room:
         found = f"a hold has {KEYS_MAX} keys at most"
+    until_s = _until_s(policy, hold, now) if wish.certify else None
+    if wish.certify and until_s is None:
+        found = "the launcher's configuration has no holds: certificates:"
     if not isinstance(found, str) and not _ACCOUNT.fullmatch(account):
         found = "that is no name of an account"
     if isinstance(found, str):
@@ -67,7 +73,20 @@ def _answer(policy: Policy, view: NodeView, wish: KeyWish, *, room: int, now: No
         )
         return NoteKeys(node=view.id, token=wish.token, keys=(refused,))
     name = wish.developer or found[0].comment or wish.by
-    return SetKeys(node=view.id, token=wish.token, account=account, keys=found, name=name)
+    return SetKeys(
+        node=view.id,
+        token=wish.token,
+        account=account,
+        keys=found,
+        name=name,
+        certify_until_s=until_s,
+    )
+
+
+def _until_s(policy: Policy, hold: Hold, now: Now) -> float | None:
+    """Return when a certificate ends that is made now; None: none are made."""
+    made = policy.holds.certificates
+    return None if made is None else min(now.wall_s + made.most, hold.ends_s or now.wall_s)
 
 
 def _found(

@@ -91,6 +91,7 @@ class GuestResults:
                     account=event.account,
                     at_s=round(now.wall_s, 3),
                     refused=event.why,
+                    certificate=event.certificate,
                 )
                 for one in event.keys
             )

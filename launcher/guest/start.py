@@ -1,6 +1,6 @@
 """Starting what lets somebody in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from launcher.events import Submit
 from launcher.guest import writes
@@ -41,8 +41,11 @@ class GuestStarts:
         self.writer.send(action, writes.note_guest(self.world, view, action))
 
     def _set_keys(self, action: SetKeys, _now: Now) -> None:
-        wanted = key_order(self.world.nodes.views[action.node], self.world.policy, action)
-        self.submit(action, lambda: self.hands.set_keys(action, wanted))
+        policy = self.world.policy
+        wanted = key_order(self.world.nodes.views[action.node], policy, action)
+        made = policy.holds.certificates
+        hands = replace(self.hands, authority=None if made is None else made.ca_key_file)
+        self.submit(action, lambda: hands.set_keys(action, wanted))
 
     def _fetch(self, action: FetchKeys, _now: Now) -> None:
         self.submit(action, lambda: self.hands.fetch(action))

@@ -69,9 +69,9 @@ def says(text: str, status: str = "200 OK", *headers: str) -> Serve:
 def why(made: tuple[Identity, Authority], serve: Serve, *, timeout_s: float = 5.0) -> str:
     """Return why a server that behaves so gives no keys."""
     identity, authority = made
+    tls = trusting(authority)
     with forge(identity, serve) as port, pytest.raises(KeySourceError) as caught:
-        url = f"https://localhost:{port}/ada.keys"
-        fetch_keys(url, SystemClock(), timeout_s=timeout_s, tls=trusting(authority))
+        fetch_keys(f"https://localhost:{port}/", SystemClock(), timeout_s=timeout_s, tls=tls)
     return str(caught.value)
 
 
@@ -79,7 +79,11 @@ def test_what_a_forge_says_is_taken(made: tuple[Identity, Authority]) -> None:
     """Also after it has led on."""
     identity, authority = made
     answers = iter([says("", "302 Found", "Location: /other"), says(f"{ED25519}\n{RSA}\n")])
-    with forge(identity, lambda peer: next(answers)(peer)) as port:
+
+    def serve(peer: socket.socket) -> None:
+        next(answers)(peer)
+
+    with forge(identity, serve) as port:
         url = f"https://localhost:{port}/ada.keys"
         found = fetch_keys(url, SystemClock(), tls=trusting(authority))
     assert [one.line for one in found] == [ED25519, RSA]
@@ -147,9 +151,9 @@ def test_a_handshake_that_hangs_is_left(made: tuple[Identity, Authority]) -> Non
         over.wait(10.0)
 
     with forge(identity, hang, tls=False) as port:
+        url, tls = f"https://localhost:{port}/", trusting(authority)
         with pytest.raises(KeySourceError, match=r"in time|has not answered"):
-            url = f"https://localhost:{port}/"
-            fetch_keys(url, SystemClock(), timeout_s=0.3, tls=trusting(authority))
+            fetch_keys(url, SystemClock(), timeout_s=0.3, tls=tls)
         over.set()
 
 
