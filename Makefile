@@ -79,7 +79,7 @@ NAMES_IT := decide|worlds|judging|images import|images\.(canary|moves|references
 BUILDER := actions capturing commanding decide due failing fresh lifecycle moving numbering offline \
 	outcome placing policy proving retire same starting sweep using view
 LAUNCHER := actions address addressing admitting allocate bids binding birth blame budget \
-	capturing counting deadlines decide demand demand_pass dying end first_use lifecycle make_room \
+	capturing counting deadlines decide demand demand_pass dying end first_use keeping lifecycle make_room \
 	orders outdated overdue overtaking patience periodic probing progress proof publishing scale_down \
 	scale_up shares shortage state status steps sweep takeover taken telling using verdicts
 either = ($(subst $(SPACE),|,$(1)))

@@ -211,6 +211,6 @@ def _json(node: str, one: HoldKey) -> dict[str, Any]:
         "fingerprint": one.fingerprint or None,
         "name": one.name or None,
         "account": one.account,
-        "at": one.at_s,
+        "put_at_s": one.at_s,
         "refused": one.refused,
     }

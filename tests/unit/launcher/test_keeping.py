@@ -1,6 +1,7 @@
 """Which keys a held machine opens to: as is wished, each answered once, with reasons."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from launcher.guest.results import TRIES_MAX
 from launcher.node.view import NodeView
 from launcher.policy import compile_policy
 from launcher.world import World
+from remuda.config.holds import CertificatesFrom, HoldsFrom
 from remuda.config.model import Config
 from remuda.model.hold import Hold, HoldKey, HoldSource
 from remuda.model.holdwish import HOLD_KEY, KEYS_MAX, HoldWish, KeyWish, wish_doc
@@ -21,6 +23,7 @@ from remuda.model.node import NodeState
 from remuda.model.publickey import PublicKey, parse_key
 from remuda.runtime.clock import Clock
 from remuda.ssh.api import ProofSpec
+from remuda.ssh.certificates import authority_line, trust_line
 from remuda.ssh.errors import KeySourceError
 from tests.fakes.clock import ManualClock
 from tests.fakes.prover import FakeProver, Machine
@@ -28,6 +31,7 @@ from tests.unit.launcher.works import Works
 from tests.unit.launcher.worlds import NOW, add_node, document, of_kind, think
 from tests.unit.launcher.worlds import world as bare
 from tests.unit.model.test_publickey import ED25519, RSA, TOKENS
+from tests.unit.ssh.test_certificates import authority
 
 URL = "https://forge.example.org/bob.keys"
 HOLD = Hold(
@@ -229,3 +233,47 @@ def test_the_hand_fetches_within_its_time() -> None:
     good = one.fetch(FetchKeys(node=view.id, url=URL))
     assert good == KeysFetched(node=view.id, url=URL, found=(parse_key(RSA),))
     assert one.fetch(FetchKeys(node=view.id, url="https://x/")).found == "it hangs"
+
+
+def certifying(made: World, path: str) -> None:
+    """Let the site have an authority."""
+    certificates = CertificatesFrom(ca_key_file=path, most=600.0)
+    made.policy = replace(made.policy, holds=HoldsFrom(certificates=certificates))
+
+
+def test_a_certificate_ends_with_its_hold_and_is_trusted(tmp_path: Path) -> None:
+    """New machines trust the authority from their start on, each for its own hold."""
+    made = world()
+    view = held(made, wish("k1", line=ED25519, certify=True))
+    note = judged(made, view)
+    assert isinstance(note, NoteKeys)
+    assert "has no holds: certificates:" in str(note.keys[0].refused)
+    path = authority(tmp_path)
+    certifying(made, path)
+    action = judged(made, view)
+    assert isinstance(action, SetKeys)
+    assert action.certify_until_s == NOW.wall_s + 600.0
+    assert view.launch is not None
+    view.launch = replace(view.launch, hold=replace(HOLD, ends_s=NOW.wall_s + 5.0))
+    action = judged(made, view)
+    assert isinstance(action, SetKeys)
+    assert action.certify_until_s == NOW.wall_s + 5.0
+    works = Works(made)
+    works.starter.start(action, NOW)
+    ((_, work),) = works.workers.orders
+    event = work()
+    assert isinstance(event, KeysSet)
+    assert str(event.certificate).startswith("ssh-ed25519-cert-v01@openssh.com ")
+    prover = works.starter.proving.prover
+    assert isinstance(prover, FakeProver)
+    setup = prover.orders[-1].setup
+    assert setup is not None
+    assert setup.arguments[0] == trust_line(authority_line(path), view.id)
+    works.results.take(event, NOW)
+    assert view.keys.tried[0].certificate == event.certificate
+    certifying(made, str(tmp_path / "none"))
+    works.starter.start(action, NOW)
+    failed = works.workers.orders[-1][1]()
+    assert isinstance(failed, KeysSet)
+    assert "No such file" in str(failed.why)
+    assert failed.certificate is None
