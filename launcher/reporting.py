@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from launcher.hold.owners import held_by
 from launcher.lanes import Lane, places
 from launcher.provider.status import our_status
 from launcher.world import World
@@ -43,6 +44,8 @@ class Reporter:
         for pool, label in world.policy.making:
             counts.setdefault((provider, pool, label, "ready"), 0)
         self.metrics.set_nodes(counts)
+        waiting = sum(one.value.waits(now.wall_s) for one in world.autoholds.stored.values())
+        self.metrics.set_holds(provider, held_by(world, now), waiting)
         status = our_status(world, now)
         self.metrics.set_provider(status)
         self.metrics.set_requests(_requests(world))

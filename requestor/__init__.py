@@ -16,6 +16,7 @@ from requestor.connecting import connect
 from requestor.errors import (
     CaptureFailedError,
     CaptureTimeoutError,
+    HoldRefusedError,
     InvalidOptionsError,
     NodesLostError,
     NotOursError,
@@ -34,6 +35,7 @@ __all__ = [
     "CaptureTimeoutError",
     "Client",
     "Explanation",
+    "HoldRefusedError",
     "InvalidOptionsError",
     "LeaseState",
     "LeasedNode",

@@ -98,6 +98,19 @@ class CaptureTimeoutError(RequestorError, TimeoutError):
     """There is no snapshot of the machine in time; it goes on as long as the node is held."""
 
 
+class HoldRefusedError(RequestorError):
+    """The machine is not kept, or not for longer; the message says which rule that breaks.
+
+    Attributes:
+        silent: Whether nobody has answered, so that it may yet be granted.
+    """
+
+    def __init__(self, node: NodeId, why: str, *, silent: bool = False) -> None:
+        super().__init__(f"the hold of node {node} is not granted: {why}")
+        self.node = node
+        self.silent = silent
+
+
 class NodesLostError(RequestorError):
     """The ZooKeeper session is over, and the locks with it: the machines will be deleted."""
 

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Final, Self, overload
 
 from remuda.insight.facts import NodeFacts, facts_of
+from remuda.model.holdwish import HoldWish, wish_fields, wish_of
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.jobreport import job_report
 from remuda.redaction import redact_text
@@ -22,6 +23,8 @@ from requestor.capturing import (
 )
 from requestor.context import RequestorContext
 from requestor.errors import CaptureTimeoutError, NodesLostError, RequestorError
+from requestor.holding import Wished, check_time, wait_for_answer
+from requestor.noting import note_on_node
 from requestor.release import hold_node, release_nodes
 from requestor.reporting import report_node
 
@@ -154,6 +157,41 @@ class LeasedNode:
             self.check()
             hold_node(self._context, self._taken, reason=reason, owner=owner, seconds=seconds)
             self.mark(LeaseState.HELD)
+
+    def keep(self, reason: str, *, owner: str, seconds: float | None = None) -> None:
+        """Have the machine kept for a person once we give it back, and wait for the answer.
+
+        Unlike :meth:`hold` it stays ours meanwhile, and the launcher's limits are asked first.
+
+        Args:
+            reason: Why, for people.
+            owner: For whom.
+            seconds: How long, from when we let it go; None: as the configuration says.
+
+        Raises:
+            InvalidOptionsError: If *seconds* is no time.
+            HoldRefusedError: If it breaks a rule, or its launcher does not answer.
+            NodesLostError: If it went with the session.
+            RequestorError: If it is not ours any more.
+            StoreAwayError: If ZooKeeper stays away.
+        """
+        context, taken = self._context, self._taken
+        for_s = check_time(seconds)
+        wish = HoldWish(
+            token=context.new_token(),
+            owner=owner,
+            reason=reason,
+            at_s=context.clock.now_s(),
+            for_s=for_s,
+            contender=taken.contender.rpartition("/")[2],
+        )
+        with self._writing:
+            self.check()
+            self._taken = note_on_node(
+                context, taken, wish_fields(wish), lambda node: wish_of(node) == wish
+            )
+        wished = Wished(node=self._taken.node, wish=wish)
+        wait_for_answer(context.store, context.clock, wished, check=self.check)
 
     def report(self, *, ok: bool, why: str = "", fetched_bytes: int | None = None) -> None:
         """Say how the work on it went, before it is given back or held.

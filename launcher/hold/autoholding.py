@@ -1,5 +1,6 @@
 """Which failed machine an autohold keeps: never the last room of a pool. Pure."""
 
+from dataclasses import replace
 from typing import Final
 
 from launcher.actions import Action, Plan
@@ -36,10 +37,9 @@ def let_go(
     """
     ends = Condemn(node=view.id, cause=cause)
     launch = view.launch
-    if launch is None or launch.step is not Step.DONE or node.state not in _LET_GO:
-        return ends
-    hold = launch.hold
-    if hold is not None and hold.begun:
+    hold = None if launch is None else launch.hold
+    living = launch is not None and launch.step is Step.DONE and node.state in _LET_GO
+    if not living or (hold is not None and hold.begun):
         return ends  # it was kept once, and its people have given it back
     if hold is not None and hold.granted:
         return KeepNode(node=view.id, hold=begun(world, hold, now))
@@ -50,9 +50,12 @@ def let_go(
         plan.look_again("node", view.id, now.mono_s + FIRE_AGAIN_S)
         return None
     why = _refusal(world, view, waiting, now, plan)
-    if why is not None:
-        cause = f"{cause}; autohold {waiting.id} does not keep it: {why}"
-        return Condemn(node=view.id, cause=cause)
+    if why is None:
+        return _keep(world, view, node, waiting, now)
+    return replace(ends, cause=f"{cause}; autohold {waiting.id} does not keep it: {why}")
+
+
+def _keep(world: World, view: NodeView, node: Node, waiting: Autohold, now: Now) -> KeepNode:
     job = job_of_node(node.doc)
     kept = Hold(
         owner=waiting.owner,

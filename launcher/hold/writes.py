@@ -1,5 +1,6 @@
 """What is written of holds, as operations of one transaction; pure."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -76,7 +77,7 @@ def _ending(node: Node, hold: Hold) -> Node:
     if (node.hold_expiration or 0.0) > EPOCH_MS_FLOOR:
         said = round(ends_s * 1000.0)
     else:  # whole seconds from the last change of state; 0 would mean never
-        said = max(1, round(ends_s - node.state_time_s))
+        said = max(1, math.floor(ends_s - node.state_time_s))
     changed = node.with_fields(hold_expiration=said)
     return replace(changed, hold_expiration=float(said))
 

@@ -5,6 +5,7 @@ from typing import Final
 
 #: The first sentences of the commands that are installed with us.
 SUMMARIES: Final[Mapping[str, str]] = {
+    "autohold": "Have the next failures of some jobs leave their machines, for people.",
     "builder": "Make the images of the configuration, prove them, and swap them in.",
     "cloud": "Look at the clouds of the configuration.",
     "completion": "Print the completion script of a shell.",
@@ -13,7 +14,10 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "demo": "Show the whole product at work on this machine, in under two minutes.",
     "dev": "Run everything here: ZooKeeper, clouds with real machines, launchers and a builder.",
     "explain": "Say why REQUEST waits: each provider's verdict with the numbers that decided it.",
+    "extend": "Keep the machine of NODE, which is held for us, for longer.",
     "failures": "List launches and requests that failed; with NODE or REQUEST, all the evidence.",
+    "hold": "Keep the machine of NODE, which we have in use, once its job lets it go.",
+    "holds": "List machines that are kept for people, or will be.",
     "image": "See images of ours, have them built, and say what launches boot.",
     "key": "Say whose keys open a held machine.",
     "launcher": "Make and hand out the nodes of one provider.",

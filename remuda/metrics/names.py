@@ -45,6 +45,19 @@ OLDEST_LAUNCH: Final = Metric(
     help="Seconds since the oldest node of a label that is being made was planned; 0: none is.",
     labels=("provider", "label"),
 )
+HOLDS: Final = Metric(
+    name="remuda_holds",
+    kind=MetricKind.GAUGE,
+    help="Machines that are kept for people, or will be, by owner and by how long they are held "
+    "already: granted, hour, day, week, longer. Owners beyond the first twenty are others.",
+    labels=("provider", "owner", "age"),
+)
+AUTOHOLDS: Final = Metric(
+    name="remuda_autoholds",
+    kind=MetricKind.GAUGE,
+    help="Autoholds of the installation that wait for a failure.",
+    labels=("provider",),
+)
 POOL_LIMIT: Final = Metric(
     name="remuda_pool_limit",
     kind=MetricKind.GAUGE,
@@ -323,6 +336,8 @@ METRICS: Final = (
     NODES,
     MIN_READY,
     OLDEST_LAUNCH,
+    HOLDS,
+    AUTOHOLDS,
     POOL_LIMIT,
     POOL_USE,
     QUOTA_LIMIT,

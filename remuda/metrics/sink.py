@@ -118,6 +118,13 @@ class Metrics:
         }
         self._replace(names.NODES, whole | {key: float(count) for key, count in counts.items()})
 
+    def set_holds(
+        self, provider: str, holds: Mapping[tuple[str, str], int], autoholds: int
+    ) -> None:
+        """Replace the counts of held machines, by owner and age, and of autoholds that wait."""
+        self._replace(names.HOLDS, {(provider, *key): float(n) for key, n in holds.items()})
+        self._replace(names.AUTOHOLDS, {(provider,): float(autoholds)})
+
     def set_limits(self, provider: str, pools: Mapping[str, PoolStatus]) -> None:
         """Replace limits and use of all pools of the process's provider."""
         limit: dict[tuple[str, ...], float] = {}

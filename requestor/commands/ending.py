@@ -25,6 +25,7 @@ from remuda.ssh.errors import KeySourceError, SshError
 from requestor.errors import (
     CaptureFailedError,
     CaptureTimeoutError,
+    HoldRefusedError,
     InvalidOptionsError,
     KeyRefusedError,
     NodesLostError,
@@ -199,7 +200,10 @@ class RequestorCommand(PlainCommand):
 
     def explain_error(self, error: Exception) -> CommandFailedError:
         """Return *error* as a sentence with an exit code."""
+        if isinstance(error, HoldRefusedError) and error.silent:
+            return CommandFailedError(str(error), EXIT_TIMEOUT)
         refused = isinstance(error, CaptureFailedError) and error.refused
+        refused = refused or isinstance(error, HoldRefusedError)
         if refused or isinstance(error, InvalidOptionsError):
             return MistakeError(str(error))
         for kind, code in _CODES:

@@ -73,20 +73,23 @@ _ASKING: Final = (
 )
 
 
+def requestor_option(command: F) -> F:
+    """Add ``me``, our name."""
+    return click.option(
+        "--requestor",
+        "me",
+        metavar="NAME",
+        envvar="REMUDA_REQUESTOR",
+        default=default_requestor,
+        help="Who we are. [env: REMUDA_REQUESTOR; default: USER@HOST]",
+    )(command)
+
+
 def owner_options(what: str) -> Callable[[F], F]:
     """Add ``me``, our name, and ``force``, which does *what* to what has another owner."""
 
     def add(command: F) -> F:
-        force = click.option("--force", is_flag=True, help=what)
-        me = click.option(
-            "--requestor",
-            "me",
-            metavar="NAME",
-            envvar="REMUDA_REQUESTOR",
-            default=default_requestor,
-            help="Who we are. [env: REMUDA_REQUESTOR; default: USER@HOST]",
-        )
-        return force(me(command))
+        return click.option("--force", is_flag=True, help=what)(requestor_option(command))
 
     return add
 

@@ -84,6 +84,7 @@ def say_everything(metrics: Metrics) -> None:
     metrics.observe_handout("east", 0.004)
     metrics.observe_turn("decide", 0.001)
     metrics.set_nodes({("east", "main", "small", "ready"): 3})
+    metrics.set_holds("east", {("ada", "hour"): 1}, 2)
     metrics.set_provider(
         ProviderStatus(
             provider="east",

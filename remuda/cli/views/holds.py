@@ -1,0 +1,169 @@
+"""Machines that are kept for people, and what waits for a failure, as tables."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from remuda.cli.output import Sheet, age, broken_notes
+from remuda.insight import tree
+from remuda.model import launch as launch_record
+from remuda.model.autohold import Autohold, decode_autohold
+from remuda.model.codec import CorruptRecordError
+from remuda.model.hold import Hold
+from remuda.model.holdwish import HOLD_KEY
+from remuda.model.launch import Launch
+from remuda.model.node import Node, NodeState
+from remuda.store import paths
+from remuda.store.api import Store, Stored
+
+_COLUMNS: Final = (
+    *("NODE", "STATE", "LABEL", "PROVIDER", "OWNER", "SINCE", "LEFT", "EXTENDED", "COST"),
+    *("BY", "NOTE"),
+)
+_WAITING: Final = ("ID", "OWNER", "WAITS FOR", "LEFT", "FIRED", "UNTIL", "FOR", "REASON")
+
+
+def holds_sheet(store: Store, *, owner: str | None, now_s: float) -> Sheet:
+    """Return the holds of everybody, or of one *owner*; *now_s* is wall clock."""
+    level = tree.nodes(tree.reader(store))
+    wanted = [
+        one
+        for one in level.records.values()
+        if one.provider and (one.state is NodeState.HOLD or HOLD_KEY in one.doc)
+    ]
+    found = store.read_each([paths.launch(one.provider or "", one.id) for one in wanted])
+    rows, data, broken = [], [], dict(level.corrupt)
+    for node, stored in zip(wanted, found, strict=True):
+        launch = None
+        try:
+            if isinstance(stored, Stored):
+                launch = launch_record.decode(node.id, stored.value)
+        except CorruptRecordError as error:
+            broken[node.id] = error.why
+        hold = None if launch is None else launch.hold
+        if launch is None or hold is None or (owner is not None and hold.owner != owner):
+            continue
+        rows.append(_row(node, launch, hold, now_s))
+        data.append(hold_json(node, launch, hold))
+    notes = broken_notes(broken)
+    if rows:
+        notes = [*notes, "owners are unproven: ZooKeeper does not tell who wrote a name"]
+    return Sheet(columns=_COLUMNS, rows=rows, data=data, notes=notes or ["no holds"])
+
+
+def hold_json(node: Node, launch: Launch, hold: Hold) -> Mapping[str, Any]:
+    """Return a hold with the stable keys of docs/cli.md."""
+    return {
+        "node": node.id,
+        "state": str(node.state),
+        "label": launch.label,
+        "provider": node.provider,
+        "pool": launch.pool,
+        "owner": hold.owner,
+        "proven": hold.proven,
+        "reason": hold.reason,
+        "job": hold.job,
+        "source": str(hold.source),
+        "autohold": hold.autohold,
+        "for_s": hold.for_s,
+        "since_at_s": hold.since_s,
+        "ends_at_s": hold.ends_s,
+        "latest_at_s": hold.latest_s,
+        "bounded": hold.bounded,
+        "refused": hold.refused,
+        "lost": hold.lost,
+        "warned_at_s": hold.warned_s,
+        "seen_at_s": hold.seen_s,
+        "logins": list(hold.logins),
+        "extended": [
+            {"by": one.by, "at_s": one.at_s, "ends_at_s": one.ends_s, "refused": one.refused}
+            for one in hold.extended
+        ],
+        "keys": [
+            {"fingerprint": one.fingerprint, "name": one.name, "refused": one.refused}
+            for one in hold.keys
+        ],
+        "cores": launch.cores,
+        "ram_mib": launch.ram_mib,
+        "volume_gib": launch.volume_gib,
+    }
+
+
+def _row(node: Node, launch: Launch, hold: Hold, now_s: float) -> tuple[str, ...]:
+    more = [one.by for one in hold.extended if one.refused is None]
+    volume = f", {launch.volume_gib} GiB volume" if launch.volume_gib else ""
+    return (
+        node.id,
+        str(node.state),
+        launch.label,
+        node.provider or "-",
+        hold.owner or "-",
+        "-" if hold.since_s is None else age(now_s - hold.since_s),
+        age(hold.for_s) if hold.ends_s is None else age(max(0.0, hold.ends_s - now_s)),
+        f"{len(more)} ({'; '.join(more)})" if more else "-",
+        f"{launch.cores} cores, {launch.ram_mib / 1024:g} GiB{volume}",
+        str(hold.source) if hold.autohold is None else f"autohold {hold.autohold}",
+        _note(hold),
+    )
+
+
+def _note(hold: Hold) -> str:
+    if hold.refused is not None:
+        return f"refused: {hold.refused}"
+    told = [hold.reason]
+    if hold.lost is not None:
+        told.append(f"LOST: {hold.lost}")
+    if hold.bounded is not None:
+        told.append(f"bounded: {hold.bounded}")
+    if hold.logins:
+        told.append(f"logged in: {', '.join(hold.logins)}")
+    return "; ".join(one for one in told if one)
+
+
+def autoholds_sheet(store: Store, *, now_s: float) -> Sheet:
+    """Return all autoholds; *now_s* is wall clock."""
+    read = tree.reader(store)
+    level = tree.decode_all(read(paths.AUTOHOLDS), decode_autohold)
+    ordered = sorted(level.records.values(), key=lambda one: (one.made_s, one.id))
+    notes = broken_notes(level.corrupt)
+    if not ordered and not notes:
+        notes = ["no autoholds"]
+    return Sheet(
+        columns=_WAITING,
+        rows=[_waiting(one, now_s) for one in ordered],
+        data=[autohold_json(one, now_s) for one in ordered],
+        notes=notes,
+    )
+
+
+def autohold_json(one: Autohold, now_s: float) -> Mapping[str, Any]:
+    """Return an autohold with the stable keys of docs/cli.md."""
+    return {
+        "id": one.id,
+        "owner": one.owner,
+        "reason": one.reason,
+        "label": one.label,
+        "requestor": one.requestor,
+        "job": one.job,
+        "count": one.count,
+        "waits": one.waits(now_s),
+        "for_s": one.for_s,
+        "made_at_s": one.made_s,
+        "until_at_s": one.until_s,
+        "fired": [
+            {"node": fired.node, "provider": fired.provider, "at_s": fired.at_s}
+            for fired in one.fired
+        ],
+    }
+
+
+def _waiting(one: Autohold, now_s: float) -> tuple[str, ...]:
+    return (
+        one.id,
+        one.owner or "-",
+        one.said,
+        str(one.left),
+        ", ".join(fired.node for fired in one.fired) or "-",
+        "over" if now_s >= one.until_s else age(one.until_s - now_s),
+        age(one.for_s),
+        one.reason,
+    )

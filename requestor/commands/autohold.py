@@ -1,0 +1,182 @@
+"""`remuda autohold`: have the next failures of some jobs leave their machines."""
+
+import uuid
+
+import click
+
+from remuda.cli import output
+from remuda.cli.context import CommandContext, with_context
+from remuda.cli.durations import duration
+from remuda.cli.errors import MistakeError
+from remuda.cli.terminal import say
+from remuda.cli.views.holds import autohold_json, autoholds_sheet
+from remuda.model.autohold import (
+    COUNT_MAX,
+    PATTERNS,
+    Autohold,
+    decode_autohold,
+    encode_autohold,
+    pattern_fault,
+)
+from remuda.model.codec import CorruptRecordError
+from remuda.model.fields import IDENTIFIER
+from remuda.model.holdwish import KEYS_MAX, LINE_OF_KEY_MAX
+from remuda.store import paths
+from remuda.store.api import Create, Delete, MissingError, Store
+from requestor.commands.ending import RequestorCommand
+from requestor.commands.options import owner_options
+from requestor.context import default_requestor
+from requestor.holding import check_time
+
+
+@click.group()
+def autohold() -> None:
+    """Have the next failures of some jobs leave their machines, for people.
+
+    A job has failed if `remuda run` ended with another exit code than 0, if it was reported to
+    have, or if its scheduler holds its node. The last room of a pool is for requests: then a
+    failed machine goes as always.
+    """
+
+
+@autohold.command(
+    cls=RequestorCommand,
+    examples=(
+        "remuda autohold add --label small --job 'unit*' --reason flaky --for 12h",
+        "remuda autohold add --requestor 'ci-*' --reason hangs --count 2 --until 3d",
+    ),
+)
+@click.option("--label", metavar="PATTERN", help="Of these labels.")
+@click.option("--requestor", "whose", metavar="PATTERN", help="Of these requestors.")
+@click.option("--job", metavar="PATTERN", help="Of these jobs.")
+@click.option("--reason", required=True, help="Why, for people.")
+@click.option("--count", default=1, show_default=True, type=click.IntRange(1, COUNT_MAX))
+@click.option(
+    "--for",
+    "for_s",
+    metavar="DURATION",
+    default="1d",
+    show_default=True,
+    callback=duration,
+    help="How long each machine is kept.",
+)
+@click.option(
+    "--until",
+    "until_s",
+    metavar="DURATION",
+    default="7d",
+    show_default=True,
+    callback=duration,
+    help="Wait no longer for failures.",
+)
+@click.option("--key", "keys", multiple=True, help="Developer, or line of a public key.")
+@click.option(
+    "--owner",
+    metavar="NAME",
+    envvar="REMUDA_REQUESTOR",
+    default=default_requestor,
+    help="For whom. [env: REMUDA_REQUESTOR; default: USER@HOST]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (docs/cli.md).")
+@with_context
+def add(
+    *,
+    context: CommandContext,
+    label: str | None,
+    whose: str | None,
+    job: str | None,
+    reason: str,
+    count: int,
+    for_s: float,
+    until_s: float,
+    keys: tuple[str, ...],
+    owner: str,
+    as_json: bool,
+) -> None:
+    """Wait for failures; all patterns that are given must match."""
+    patterns = dict(zip(PATTERNS, (label, whose, job), strict=True))
+    _check(patterns, keys)
+    now_s = context.clock.now_s()
+    made = Autohold(
+        id=uuid.uuid4().hex[:12],
+        owner=owner,
+        reason=reason,
+        count=count,
+        for_s=check_time(for_s),
+        made_s=now_s,
+        until_s=now_s + until_s,
+        keys=keys,
+        **patterns,
+    )
+    with context.store() as store:
+        store.ensure(paths.AUTOHOLDS)
+        store.commit([Create(path=paths.autohold(made.id), data=encode_autohold(made))])
+    if as_json:
+        output.emit_json(autohold_json(made, now_s))
+        return
+    say(f"autohold {made.id} waits for the next {count} failures of {made.said}")
+
+
+def _check(patterns: dict[str, str | None], keys: tuple[str, ...]) -> None:
+    """Refuse what no launcher would read.
+
+    Raises:
+        MistakeError: With what is wrong.
+    """
+    if not any(patterns.values()):
+        raise MistakeError("--label, --requestor or --job is needed: else it keeps every failure")
+    for name, pattern in patterns.items():
+        fault = None if pattern is None else pattern_fault(pattern)
+        if fault is not None:
+            raise MistakeError(f"--{name}: {fault}")
+    if len(keys) > KEYS_MAX or any(not one or len(one) > LINE_OF_KEY_MAX for one in keys):
+        raise MistakeError(f"--key: at most {KEYS_MAX}, each of 1 to {LINE_OF_KEY_MAX} characters")
+    if not all(one.isprintable() for one in keys):
+        raise MistakeError("--key: a key is one line that can be printed")
+
+
+@autohold.command(name="list", cls=RequestorCommand, examples=("remuda autohold list",))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (docs/cli.md).")
+@with_context
+def list_autoholds(*, context: CommandContext, as_json: bool) -> None:
+    """List autoholds, and which nodes they have kept."""
+    with context.store() as store:
+        sheet = autoholds_sheet(store, now_s=context.clock.now_s())
+    if as_json:
+        output.emit_json(sheet.data)
+    else:
+        output.show([sheet])
+
+
+@autohold.command(cls=RequestorCommand, examples=("remuda autohold remove 3f2a91c07b44",))
+@click.argument("autohold_id", metavar="ID")
+@owner_options("Also what is somebody else's, and what cannot be read.")
+@with_context
+def remove(*, context: CommandContext, autohold_id: str, me: str, force: bool) -> None:
+    """Wait no longer; what it has kept is held on."""
+    if not IDENTIFIER.fullmatch(autohold_id):
+        raise MistakeError(f"{autohold_id!r} is no id of an autohold")
+    with context.store() as store:
+        if not force:
+            _refuse_if_not_ours(store, autohold_id, me=me)
+        try:
+            store.commit([Delete(path=paths.autohold(autohold_id))])
+        except MissingError as error:
+            raise MistakeError(f"there is no autohold {autohold_id}") from error
+    say(f"autohold {autohold_id} is removed")
+
+
+def _refuse_if_not_ours(store: Store, autohold_id: str, *, me: str) -> None:
+    stored = store.read(paths.autohold(autohold_id))
+    if stored is None:
+        raise MistakeError(f"there is no autohold {autohold_id}")
+    try:
+        owner = decode_autohold(autohold_id, stored.value).owner
+    except CorruptRecordError as error:
+        raise MistakeError(
+            f"autohold {autohold_id} cannot be read; --force removes it anyway"
+        ) from error
+    if owner != me:
+        raise MistakeError(
+            f"autohold {autohold_id} is of {owner}, not of {me}; --force removes it anyway"
+        )

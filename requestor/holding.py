@@ -1,0 +1,210 @@
+"""Having a node kept for a person, or for longer: wished in its record, and waited for."""
+
+import threading
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from remuda.model import launch as launch_record
+from remuda.model import node as node_record
+from remuda.model.codec import CorruptRecordError
+from remuda.model.hold import Hold
+from remuda.model.holdwish import (
+    EXTENDS_MAX,
+    FOR_S_MAX,
+    ExtendWish,
+    HoldWish,
+    wish_fields,
+    wish_of,
+)
+from remuda.model.ids import NodeId
+from remuda.model.launch import Launch
+from remuda.model.node import Node, NodeState
+from remuda.runtime.clock import Clock
+from remuda.store import paths
+from remuda.store.api import Check, MissingError, Op, Set, StaleWriteError, Store
+from remuda.store.locks import holder
+from requestor.accept import ATTEMPTS_MAX
+from requestor.errors import HoldRefusedError, InvalidOptionsError, RequestorError
+from requestor.owning import node_owner
+
+#: A launcher answers within a second; who waits longer is told that nobody did.
+ANSWER_S: Final = 10.0
+LOOK_S: Final = 0.1
+
+#: Makes the wish of a node whose record and hold are as they were read, or raises.
+MakeWish = Callable[[Node, Hold | None, str | None], HoldWish]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wished:
+    """A node of which something was wished."""
+
+    node: Node
+    wish: HoldWish
+
+
+def new_token() -> str:
+    """Return what no other wish is called."""
+    return uuid.uuid4().hex
+
+
+def check_time(seconds: float | None) -> float:
+    """Return a time as wishes have it: 0 for what the configuration says.
+
+    Raises:
+        InvalidOptionsError: If nothing is held for so long.
+    """
+    if seconds is None:
+        return 0.0
+    if not 1.0 <= seconds <= FOR_S_MAX:
+        raise InvalidOptionsError(f"a hold of {seconds:g} s is none: write 1 s to 366 d")
+    return seconds
+
+
+def wish_hold(me: str, *, reason: str, for_s: float, owner: str | None, now_s: float) -> MakeWish:
+    """Return what makes the wish that a node in use be kept once its job lets it go."""
+    token = new_token()
+
+    def make(node: Node, hold: Hold | None, contender: str | None) -> HoldWish:
+        stranger = node_owner(node, me=me)
+        if node.state is NodeState.HOLD:
+            raise InvalidOptionsError(
+                f"node {node.id} is held already; `remuda extend {node.id}` keeps it for longer"
+            )
+        if stranger is not None:
+            raise InvalidOptionsError(
+                f"node {node.id} is of {stranger}, not of {me}: only who holds a node may have it "
+                "kept"
+            )
+        if node.state is not NodeState.IN_USE or contender is None:
+            raise InvalidOptionsError(
+                f"node {node.id} is {node.state}: only a node that is in use can be kept, by who "
+                "holds its lock"
+            )
+        if hold is not None and hold.begun:
+            raise InvalidOptionsError(f"node {node.id} was held before, and is not held again")
+        return HoldWish(
+            token=token,
+            owner=owner or me,
+            reason=reason,
+            at_s=now_s,
+            for_s=for_s,
+            contender=contender,
+        )
+
+    return make
+
+
+def wish_more(me: str, *, for_s: float, now_s: float) -> MakeWish:
+    """Return what makes the wish that a hold last longer."""
+    more = ExtendWish(token=new_token(), by=me, for_s=for_s, at_s=now_s)
+
+    def make(node: Node, hold: Hold | None, _contender: str | None) -> HoldWish:
+        if node.state is not NodeState.HOLD:
+            raise InvalidOptionsError(
+                f"node {node.id} is {node.state}: only what is held can be held for longer"
+            )
+        before = wish_of(node)
+        if before is None:
+            owner = me if hold is None else hold.owner
+            before = HoldWish(token=new_token(), owner=owner, reason="", at_s=now_s)
+        return replace(before, extend=(*before.extend, more)[-EXTENDS_MAX:])
+
+    return make
+
+
+def write_wish(store: Store, node_id: NodeId, make: MakeWish) -> Wished:
+    """Write a wish into the record of a node, as it is when that is done.
+
+    Raises:
+        InvalidOptionsError: If there is no such node, or *make* says why it cannot be.
+        RequestorError: If a record cannot be read, or changes all the time.
+        StoreAwayError: If ZooKeeper does not answer.
+    """
+    path = paths.node(node_id)
+    for _ in range(ATTEMPTS_MAX):
+        stored = store.read(path)
+        if stored is None or not stored.value:
+            raise InvalidOptionsError(f"there is no node {node_id}")
+        try:
+            node = node_record.decode(node_id, stored.value)
+        except CorruptRecordError as error:
+            raise RequestorError(f"the record of node {node_id} is broken: {error.why}") from error
+        launch = read_launch(store, node)
+        contender = holder(store.children(paths.node_lock(node_id)))
+        wish = make(node, None if launch is None else launch.hold, contender)
+        asked = node.with_fields(**wish_fields(wish))
+        ops: list[Op] = []
+        if wish.contender is not None and wish.contender == contender:
+            ops.append(Check(path=f"{paths.node_lock(node_id)}/{contender}"))
+        ops.append(Set(path=path, data=node_record.encode(asked), version=stored.version))
+        try:
+            store.commit(ops)
+        except (StaleWriteError, MissingError):
+            continue
+        return Wished(node=asked, wish=wish)
+    raise RequestorError(f"node {node_id} changes all the time; try again")
+
+
+def read_launch(store: Store, node: Node) -> Launch | None:
+    """Return the launch record of a node, or None if it has none.
+
+    Raises:
+        RequestorError: If it cannot be read.
+        StoreAwayError: If ZooKeeper does not answer.
+    """
+    stored = store.read(paths.launch(node.provider, node.id)) if node.provider else None
+    if stored is None:
+        return None
+    try:
+        return launch_record.decode(node.id, stored.value)
+    except CorruptRecordError as error:
+        raise RequestorError(f"what tells of the hold cannot be read: {error}") from error
+
+
+def wait_for_answer(
+    store: Store, clock: Clock, wished: Wished, *, check: Callable[[], None] = lambda: None
+) -> Hold:
+    """Return the hold once its launcher has answered the wish that was made last.
+
+    Raises:
+        HoldRefusedError: If it is refused, with the rule; or nobody has answered in time.
+        RequestorError: If a record cannot be read, and what *check* raises.
+        StoreAwayError: If ZooKeeper does not answer.
+    """
+    until_s, pause = clock.monotonic_s() + ANSWER_S, threading.Event()
+    while True:
+        check()
+        launch = read_launch(store, wished.node)
+        found = None if launch is None else _answer(wished.node.id, launch.hold, wished.wish)
+        if found is not None:
+            return found
+        if clock.monotonic_s() >= until_s:
+            raise HoldRefusedError(
+                wished.node.id,
+                f"its launcher has not answered in {ANSWER_S:g} s; it may yet do so",
+                silent=True,
+            )
+        pause.wait(LOOK_S)
+
+
+def _answer(node: NodeId, hold: Hold | None, wish: HoldWish) -> Hold | None:
+    """Return the hold if it answers a wish.
+
+    Raises:
+        HoldRefusedError: If the answer is no.
+    """
+    if hold is None:
+        return None
+    if not wish.extend:
+        if hold.asked_token != wish.token:
+            return None
+        if hold.refused is not None:
+            raise HoldRefusedError(node, hold.refused)
+        return hold
+    said = next((one for one in hold.extended if one.token == wish.extend[-1].token), None)
+    if said is not None and said.refused is not None:
+        raise HoldRefusedError(node, said.refused)
+    return None if said is None else hold
