@@ -271,9 +271,10 @@ def test_a_certificate_ends_with_its_hold_and_is_trusted(tmp_path: Path) -> None
     assert setup.arguments[0] == trust_line(authority_line(path), view.id)
     works.results.take(event, NOW)
     assert view.keys.tried[0].certificate == event.certificate
-    certifying(made, str(tmp_path / "none"))
-    works.starter.start(action, NOW)
-    failed = works.workers.orders[-1][1]()
-    assert isinstance(failed, KeysSet)
-    assert "No such file" in str(failed.why)
-    assert failed.certificate is None
+    for gone, why in ((str(tmp_path / "none"), "No such file"), (None, "no authority")):
+        hands = GuestHands(
+            prover=prover, stopped=lambda: False, clock=ManualClock(), authority=gone
+        )
+        failed = hands.set_keys(action, key_order(view, made.policy, action))
+        assert why in str(failed.why)
+        assert failed.certificate is None
