@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     SSHCertificateBuilder,
     SSHCertificateType,
+    load_pem_private_key,
     load_ssh_private_key,
     load_ssh_public_key,
 )
@@ -103,18 +104,23 @@ def sign(
         raise KeySourceError("no certificate can be made for this key") from None
 
 
+def _parsed(data: bytes) -> object:
+    try:
+        return load_ssh_private_key(data, None)
+    except ValueError:
+        return load_pem_private_key(data, None)
+
+
 def _authority(path: str) -> _Authority:
     try:
         with Path(path).expanduser().open("rb") as file:
             data = file.read(BYTES_MAX)
         KNOWN.hold(f"authority {path}", [data.decode(errors="replace")])
-        key = load_ssh_private_key(data, None)
+        key = _parsed(data)
     except OSError as error:
         raise KeyFileError(f"ca-key-file {path}: {error.strerror or error}") from None
     except (TypeError, ValueError, UnsupportedAlgorithm):
-        raise KeyFileError(
-            f"ca-key-file {path}: not a private key of OpenSSH without a passphrase"
-        ) from None
+        raise KeyFileError(f"ca-key-file {path}: not a private key without a passphrase") from None
     if not isinstance(key, _Authority):
         raise KeyFileError(f"ca-key-file {path}: not an ed25519, RSA or ECDSA private key")
     return key

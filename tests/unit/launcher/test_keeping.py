@@ -218,6 +218,17 @@ def test_another_account_is_entered_as_root_by_that_account_itself() -> None:
     assert spec.login.user == "root"
 
 
+def test_a_label_that_is_gone_is_said_by_the_visit() -> None:
+    """And root is the account that is meant."""
+    made = world()
+    view = held(made, wish("k1", line=RSA))
+    made.policy = replace(made.policy, making={})
+    action = judged(made, view)
+    assert isinstance(action, SetKeys)
+    assert action.account == "root"
+    assert "not in the configuration" in str(key_order(view, made.policy, action))
+
+
 def test_the_hand_fetches_within_its_time() -> None:
     """And says in a sentence why there are none."""
 
