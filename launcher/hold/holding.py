@@ -35,6 +35,8 @@ _DOWN: Final = frozenset({ServerStatus.STOPPED, ServerStatus.ERROR})
 
 def hold(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
     """Return the next step of a node in state *hold*, or None: there is an alarm for it."""
+    if view.locked:
+        return None  # somebody works on its record, to give it back perhaps
     before = None if view.launch is None else view.launch.hold
     if before is None or not before.begun:
         if before is not None and before.granted:
@@ -45,7 +47,7 @@ def hold(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Acti
         return NoteHold(node=view.id, hold=after, news=news)
     ends_s = before.ends_s or 0.0
     if now.wall_s >= ends_s:
-        return None if view.locked else Condemn(node=view.id, cause="its hold is over")
+        return Condemn(node=view.id, cause="its hold is over")
     looks = _looks(world, before)
     if any(at_s <= now.wall_s for at_s in looks) and view.visit is None:
         return LookIn(
@@ -60,7 +62,7 @@ def _first(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Ac
     """Put a hold on record that another program has begun."""
     seen = found(world, view, node, now, plan)
     if now.wall_s >= (seen.ends_s or 0.0):
-        return None if view.locked else Condemn(node=view.id, cause="its hold is over")
+        return Condemn(node=view.id, cause="its hold is over")
     waiting = fires(world, view, node, now, plan)
     news = ("hold.begun",) if seen.bounded is None else ("hold.begun", "hold.bounded")
     if waiting is None:

@@ -112,6 +112,12 @@ NOT_CARRIED_OUT: Final[dict[str, str]] = {
     "docs/configuration.md: $ remuda config check remuda.yaml": (
         "shows what is said of a mistake: tests/unit/config/test_reference.py"
     ),
+    "docs/diagnosis.md: remuda autohold add --label noble-small": (
+        "tests/e2e/test_holds.py does so, with its own label"
+    ),
+    "docs/diagnosis.md: remuda hold 3000000001 --reason": (
+        "tests/e2e/test_holds.py does so, with a node in use"
+    ),
     "docs/images/capture.md: remuda request setup": (
         "tests/e2e/test_capture.py does so, with an image that may be captured"
     ),

@@ -21,6 +21,7 @@ from remuda.store.api import Create, Delete, Op, Set, StoreError
 from remuda.store.locks import contender_stem, contenders
 from remuda.store.wire import OpDone
 from tests.simulation.captors import Captor
+from tests.simulation.holders import Holder
 
 if TYPE_CHECKING:
     from tests.simulation.simulation import Simulation
@@ -49,11 +50,12 @@ class Client:
     outcome: str = ""
     priority: str | None = None
     captor: Captor = field(init=False)
+    holder: Holder = field(init=False)
 
     def __post_init__(self) -> None:
         """Open a session."""
         self.session = self.simulation.zookeeper.next_id()
-        self.captor = Captor(self)
+        self.captor, self.holder = Captor(self), Holder(self)
 
     # What it does with ZooKeeper: at once, in its own session.
 
@@ -265,6 +267,7 @@ class Client:
             if node.state is NodeState.READY:
                 self._commit(self._use_op(node_id))
         self.captor.begin()
+        self.holder.begin()
         self._later(0.5, 30.0, self._finish)
 
     def _mine(self, node_id: NodeId) -> Node:

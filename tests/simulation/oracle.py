@@ -21,6 +21,7 @@ from remuda.store.wire import OpDone
 from tests.fakes.store import FakeZookeeper
 from tests.simulation.accounts import Accounts
 from tests.simulation.history import History
+from tests.simulation.holdrules import HoldRules
 from tests.simulation.imagerules import ImageRules
 from tests.simulation.records import Records
 from tests.simulation.setting import INSTALLATION
@@ -54,6 +55,7 @@ class Oracle(Records):
         taken: Nodes that a user has locked at least once, and for which request.
         forgotten: Nodes whose records an operator has removed: nobody counts their servers.
         images: What holds of images of ours, if there are any.
+        holds: And of machines that are kept for people.
     """
 
     history: History
@@ -67,6 +69,7 @@ class Oracle(Records):
     ends: dict[RequestId, str] = field(default_factory=dict)
     forgotten: set[NodeId] = field(default_factory=set)
     images: ImageRules | None = None
+    holds: HoldRules | None = None
     accounts: Accounts = field(init=False)
 
     def __post_init__(self) -> None:
@@ -237,6 +240,8 @@ class Oracle(Records):
     ) -> None:
         if new is not None and new != old:
             self.accounts.launch_changed(provider, old, new)
+        if self.holds is not None:
+            self.holds.launch_changed(provider, old, new)
         # A record that somebody had overwritten is written again by who knows it: no new intent.
         intent = old is None and new is not None and new.step is Step.PLANNED
         if intent and new is not None and self.images is not None:

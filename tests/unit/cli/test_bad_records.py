@@ -22,6 +22,8 @@ from remuda.model.ids import RequestId
 from remuda.store import paths
 from remuda.store.api import Create, Set
 from requestor.client import Client
+from requestor.commands.autohold import autohold
+from requestor.commands.holds import holds
 from requestor.commands.release import release
 from requestor.commands.request import request
 from requestor.errors import RequestFailedError, RequestorError
@@ -42,10 +44,17 @@ from tests.support.commands import CommandHarness
 VIEWS: Final[Mapping[str, tuple[tuple[click.Command, tuple[str, ...]], ...]]] = {
     "request": ((requests, ()), (status, ()), (explain, (REQUEST,))),
     "builder's request": ((requests, ()), (status, ()), (explain, (badimages.ASKING,))),
-    "node": ((nodes, ()), (nodes, ("--state", "ready", "--label", "small")), (status, ())),
+    "launch": ((holds, ()),),
+    "node": (
+        (holds, ()),
+        (nodes, ()),
+        (nodes, ("--state", "ready", "--label", "small")),
+        (status, ()),
+    ),
     "status": ((pools, ()), (status, ())),
     "pool": ((pools, ()), (explain, (REQUEST,))),
     "replica": ((status, ()),),
+    "autohold": ((autohold, ("list",)),),
     "verdict": ((explain, (REQUEST,)),),
     "failure": ((failures, ()), (failures, (NODE,))),
     "failed request": ((failures, ()), (failures, (REQUEST,)), (explain, (REQUEST,))),
