@@ -37,7 +37,8 @@ class CertificatesFrom(Section):
     """Short-lived SSH certificates for who logs in to a held machine."""
 
     ca_key_file: Annotated[str, HostFile(secret=True)] = Field(
-        description="Private key of the authority, ed25519, ECDSA or RSA, without a passphrase. New machines trust it, each for its own hold alone."
+        description="Private key of the authority, ed25519, ECDSA or RSA, without a passphrase. "
+        "New machines trust it, each for its own hold alone."
     )
     most: Duration = Field(
         default=8 * 3600.0,
