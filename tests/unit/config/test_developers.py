@@ -44,7 +44,7 @@ developers:
         ('{url: "http://forge/x.keys"}', "only https://"),
         ('{url: "https://ada:MINE@forge/x.keys"}', "has a name or a password"),
         ("{file: none.pub}", "none.pub"),
-        ("{}", "key, file or url"),
+        ("{}", "exactly one of key, file, url"),
         (f'{{key: {ED25519}, url: "https://h/x"}}', "url"),
     ],
 )
