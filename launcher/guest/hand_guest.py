@@ -9,7 +9,7 @@ from launcher.guest.orders import LET_IN_S
 from remuda.model.publickey import PublicKey
 from remuda.redaction import redact_text
 from remuda.runtime.clock import Clock
-from remuda.ssh.api import ProofSpec, Prover
+from remuda.ssh.api import ProofSpec, ProofStep, Prover
 from remuda.ssh.certificates import authority_line, sign, trust_line
 from remuda.ssh.errors import KeyFileError, KeySourceError
 from remuda.ssh.keyurl import fetch_keys
@@ -99,5 +99,7 @@ class GuestHands:
             return str(exc), False
         if proof.ok:
             return None, False
-        why = f"the launcher is not let into the machine: {redact_text(proof.why)}"
+        why = redact_text(proof.why)
+        if not any(one.step is ProofStep.SETUP for one in proof.steps):
+            why = f"the launcher is not let into the machine: {why}"
         return why, proof.too_early or proof.stopped

@@ -30,7 +30,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Give a cloud with its launcher, an authority, and a developer in the configuration."""
     with open_stage(tmp_path_factory, "keys") as made:
         made.cloud("a", system="minimal")
-        made.provider("alpha", "a", labels={"job": {"username": "ci"}})
+        made.provider("alpha", "a", labels={"job": {"username": "debian"}})
         authority = make_key(made.folder / "ca")
         public = make_key(made.folder / "bob").with_suffix(".pub")
         made.config["developers"] = {"bob": {"file": str(public)}}
@@ -83,10 +83,10 @@ def test_a_developer_gets_a_shell_and_loses_it_again(stage: Stage) -> None:
     added = remuda(stage, "key", "add", node, "--key", f"{own}.pub", "--json")
     assert added.returncode == 0, added.stderr
     (said,) = json.loads(added.stdout)
-    assert (said["account"], said["name"]) == ("ci", "ada@host")
-    assert on(stage, node, own, "id -un") == (0, "ci\n")
+    assert (said["account"], said["name"]) == ("debian", "ada@host")
+    assert on(stage, node, own, "id -un") == (0, "debian\n")
     listed = remuda(stage, "key", "list", node)
-    assert f"{said['fingerprint']} (ada@host) opens ci" in listed.stdout
+    assert f"{said['fingerprint']} (ada@host) opens debian" in listed.stdout
 
     # Another's, by name, on another account; and accounts and names that there are not.
     root = remuda(stage, "key", "add", node, "--developer", "bob", "--account", "root")
@@ -103,7 +103,7 @@ def test_a_developer_gets_a_shell_and_loses_it_again(stage: Stage) -> None:
 
     # Without any key: a certificate, for this machine, which leaves nothing of itself there.
     code, answer = on(stage, node, None, "id -un")
-    assert (code, answer) == (0, "ci\n")
+    assert (code, answer) == (0, "debian\n")
     launch = stage.read(f"{paths.launches('alpha')}/{node}")
     assert launch is not None
     assert [one["name"] for one in launch["hold"]["keys"] if not one.get("refused")] == [
