@@ -76,7 +76,7 @@ def test_a_node_in_use_is_kept_once_its_job_lets_it_go(site: Site) -> None:
     result = site.harness.call(hold, node, *words)
     assert (result.exit_code, result.stdout) == (
         0,
-        f"node {node} is kept for ada for 8h, from when its job lets it go\n",
+        f"node {node} is kept for ada for 8h0m, from when its job lets it go\n",
     )
     wish = wish_of(site.harness.launcher.read_node(node))
     assert wish is not None
