@@ -89,7 +89,7 @@ def sign(
         public = load_ssh_public_key(key.line.encode())
         builder = (
             SSHCertificateBuilder()
-            .public_key(public)  # type: ignore[arg-type] - of the types above
+            .public_key(public)  # type: ignore[arg-type]  # of the types above
             .serial(secrets.randbits(63))
             .type(SSHCertificateType.USER)
             .key_id(key_id.encode()[:200])
