@@ -42,6 +42,13 @@ def hold(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Acti
         if before is not None and before.granted:
             return NoteHold(node=view.id, hold=begun(world, before, now), news=("hold.begun",))
         return _first(world, view, node, now, plan)
+    return _go_on(world, view, before, node, now, plan=plan)
+
+
+def _go_on(
+    world: World, view: NodeView, before: Hold, node: Node, now: Now, *, plan: Plan
+) -> Action | None:
+    """Return the next step of a hold that is on record."""
     after, news = _renewed(world, view, before, node, now)
     if after != before:
         return NoteHold(node=view.id, hold=after, news=news)

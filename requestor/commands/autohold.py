@@ -106,7 +106,9 @@ def add(
         made_s=now_s,
         until_s=now_s + until_s,
         keys=keys,
-        **patterns,
+        label=label,
+        requestor=whose,
+        job=job,
     )
     with context.store() as store:
         store.ensure(paths.AUTOHOLDS)

@@ -7,15 +7,14 @@ from typing import Any, Final
 
 import pytest
 
-from launcher.hold import autoholding, extending, granting, holding
-from launcher.hold.limits import over_limit
+from launcher.hold import extending, granting, holding
 from launcher.node import lifecycle
 from launcher.node.actions import Condemn
 from remuda.cloud.api import Quota
 from tests.simulation.history import ViolationError
 from tests.simulation.holders import wait_for_failures
 from tests.simulation.holdrules import HoldRules
-from tests.simulation.setting import Rates, draw
+from tests.simulation.setting import HostileRates, Rates, draw
 from tests.simulation.simulation import Simulation
 
 #: After this many actions the story is over for sure.
@@ -47,6 +46,7 @@ def stage(seed: int, *, calm: bool = True, replicas: int = 1) -> Simulation:
         replicas={"alpha": replicas, "beta": replicas},
         quotas=dict.fromkeys(drawn.quotas, Quota()),
         rates=Rates(crash=25.0, expire=60.0, skew_s_max=0.5) if not calm else Rates(),
+        hostility=HostileRates(),
         clients=0,
         crowd=0,
         chaos_s=60.0,
@@ -184,13 +184,6 @@ def never_ends(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(lifecycle, "hold", hold)
 
 
-def knows_no_limit(patch: pytest.MonkeyPatch) -> None:
-    """Keep as many as anybody likes."""
-    assert granting.over_limit is over_limit
-    patch.setattr(granting, "over_limit", lambda *_, **__: None)
-    patch.setattr(autoholding, "over_limit", lambda *_, **__: None)
-
-
 def storms(count: int) -> None:
     """Run so many, each to its rest."""
     for seed in range(count):
@@ -204,7 +197,6 @@ MUTANTS: Final[tuple[tuple[Callable[[pytest.MonkeyPatch], None], str], ...]] = (
     (extends_for_anybody, "was extended"),
     (ends_early, "ended before its time"),
     (never_ends, "after its end"),
-    (knows_no_limit, "at most may be"),
 )
 
 

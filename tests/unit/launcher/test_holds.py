@@ -8,16 +8,14 @@ import pytest
 from launcher.actions import Action
 from launcher.hold.actions import AnswerHold, KeepNode, LookIn, NoteHold
 from launcher.hold.granting import NOT_HELD
-from launcher.hold.view import Visit
 from launcher.hold.writes import answer_hold, keep_node, note_hold
 from launcher.node.actions import Condemn
 from launcher.node.view import LockView, NodeView
 from launcher.world import World
-from remuda.cloud.api import ServerStatus
 from remuda.config.holds import HoldsFrom
 from remuda.model import node as nodes
 from remuda.model.capture import Capture, CaptureAsk
-from remuda.model.hold import BY_LOGIN, Extension, Hold, HoldSource
+from remuda.model.hold import Extension, Hold, HoldSource
 from remuda.model.holdwish import ExtendWish, HoldWish, wish_fields
 from remuda.model.node import NodeState
 from remuda.runtime.now import Now
@@ -317,75 +315,6 @@ def test_operators_extend_the_holds_of_others() -> None:
     made = ruled(operators=["op-.*"])
     found = noted(made, held(made, **extend(by="op-1")))
     assert (found.hold.ends_s or 0) > (HELD.ends_s or 0)
-
-
-def test_people_are_told_before_the_end_and_looked_for_at_it() -> None:
-    """Who is logged in then gets more time, once."""
-    made = ruled(**{"warn-before": "10m", "extend": {"by": "1h"}})
-    view = held(made)
-    assert next_of(made, view, at(2990.0)) is None
-    look = next_of(made, view, at(2996.0))
-    assert isinstance(look, LookIn)
-    assert look.warning == "This machine is held for ada and is deleted in 10 m."
-    view.visit = Visit(at_s=NOW.wall_s + 2997.0, logins=(), warned=True)
-    found = noted(made, view, at(2998.0))
-    assert (found.news, found.hold.warned_s) == (("hold.ending",), NOW.wall_s + 2997.0)
-    assert view.launch is not None
-    view.launch, view.visit = replace(view.launch, hold=found.hold), None
-    look = next_of(made, view, at(3556.0))
-    assert look == LookIn(node=view.id)
-    view.visit = Visit(at_s=NOW.wall_s + 3557.0, logins=("ada pts/0",), warned=False)
-    found = noted(made, view, at(3557.0))
-    assert found.hold.ends_s == NOW.wall_s + 7195.0
-    assert found.hold.extended[-1].token == BY_LOGIN
-    again = replace(found.hold, warned_s=NOW.wall_s + 7000.0)
-    view.launch, view.visit = replace(view.launch, hold=again), None
-    assert next_of(made, view, at(7180.0)) is None
-    assert isinstance(next_of(made, view, at(7195.0)), Condemn)
-
-
-def test_a_look_that_finds_nothing_keeps_nobody() -> None:
-    """A machine that does not answer ends with its hold."""
-    made = ruled(**{"warn-before": 0})
-    view = held(made)
-    view.visit = Visit(at_s=NOW.wall_s + 3560.0, logins=None, warned=False, why="no route")
-    found = noted(made, view, at(3560.0))
-    assert (found.hold.ends_s, found.hold.idle_since_s) == (HELD.ends_s, None)
-    assert view.launch is not None
-    view.launch, view.visit = replace(view.launch, hold=found.hold), None
-    assert isinstance(next_of(made, view, at(3595.0)), Condemn)
-
-
-def test_a_machine_that_nobody_uses_ends_sooner_if_the_rules_say_so() -> None:
-    """The end is written first."""
-    made = ruled(**{"warn-before": 0, "idle-end": "30m"})
-    view = held(made)
-    assert next_of(made, view, at(100.0)) is None
-    assert isinstance(next_of(made, view, at(446.0)), LookIn)
-    idle = replace(HELD, idle_since_s=NOW.wall_s, seen_s=NOW.wall_s + 1400.0)
-    assert view.launch is not None
-    view.launch = replace(view.launch, hold=idle)
-    view.visit = Visit(at_s=NOW.wall_s + 1801.0, logins=(), warned=False)
-    found = noted(made, view, at(1801.0))
-    assert found.hold.ends_s == NOW.wall_s + 1801.0
-    assert "(holds: idle-end)" in (found.hold.bounded or "")
-    view.visit = replace(view.visit, logins=("ada",))
-    assert noted(made, view, at(1801.0)).hold.idle_since_s is None
-
-
-def test_the_death_of_its_server_is_shown() -> None:
-    """The hold stays, and nobody looks in."""
-    made = ruled(extend={"times": 1})
-    view = held(made)
-    view.server.shown = shown(ServerStatus.ERROR)
-    found = noted(made, view)
-    assert found.news == ("hold.lost",)
-    assert "the cloud says of its server" in (found.hold.lost or "")
-    assert view.launch is not None
-    view.launch = replace(view.launch, hold=found.hold)
-    assert next_of(made, view, at(3580.0)) is None
-    view.server.shown = shown()
-    assert noted(made, view).news == ("hold.back",)
 
 
 def test_refusals_never_crowd_out_what_was_granted() -> None:
