@@ -80,10 +80,10 @@ BUILDER := actions capturing commanding decide due failing fresh lifecycle movin
 	outcome placing policy proving retire same starting sweep using view
 LAUNCHER := actions address addressing admitting allocate asking autoholding bids binding birth \
 	blame budget capturing counting deadlines decide demand demand_pass describing deserving \
-	dying end extending first_use gathering granting holding lifecycle limits make_room \
-	orders outdated overdue overtaking patience periodic probing progress proof publishing \
-	reopening scale_down scale_up shares shortage state status steps storing sweep taken \
-	takeover taking telling using verdicts
+	dying end extending first_use gathering granting holding keeping lifecycle limits \
+	make_room orders outdated overdue overtaking patience periodic probing progress proof \
+	publishing reopening scale_down scale_up shares shortage state status steps storing \
+	sweep taken takeover taking telling using verdicts
 either = ($(subst $(SPACE),|,$(1)))
 all_of = $(subst $(SPACE),,$(2:%=$(1)/%.py,) $(2:%=$(1)/*/%.py,))
 NAMES_JUDGED := builder\.(\w+(\.| import ))?$(call either,$(BUILDER))|$\

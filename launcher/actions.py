@@ -11,7 +11,7 @@ from launcher.capture.actions import AnswerCapture, NoteCaptureBuild
 from launcher.claim.actions import KINDS as CLAIMS
 from launcher.claim.actions import AdoptClaim, Claim, DropClaim
 from launcher.guest.actions import KINDS as GUESTS
-from launcher.guest.actions import LetIn, NoteGuest
+from launcher.guest.actions import FetchKeys, LetIn, NoteGuest, NoteKeys, SetKeys
 from launcher.hold.actions import KINDS as HOLDS
 from launcher.hold.actions import AnswerHold, DropAutohold, KeepNode, LookIn, NoteHold
 from launcher.image.actions import KINDS as IMAGES
@@ -77,6 +77,9 @@ Action = (
     | NoteGuest
     | AnswerSnapshot
     | BeginTakeHome
+    | SetKeys
+    | FetchKeys
+    | NoteKeys
     | AnswerHold
     | KeepNode
     | NoteHold
@@ -129,11 +132,24 @@ MARKS: Final[Mapping[type, str]] = {
     Prove: "prove",
     Probe: PROBE,
     LetIn: "let in",
+    SetKeys: "set keys",
+    FetchKeys: "fetch keys",
     LookIn: "look in",
     CollectEvidence: EVIDENCE,
 }
 #: What a hand does to one node of ours, which is busy meanwhile; a leaked server is nobody's.
-NodeWork = CreateServer | DeleteServer | Address | Prove | Probe | LetIn | LookIn | CollectEvidence
+NodeWork = (
+    CreateServer
+    | DeleteServer
+    | Address
+    | Prove
+    | Probe
+    | LetIn
+    | SetKeys
+    | FetchKeys
+    | LookIn
+    | CollectEvidence
+)
 
 
 def node_of(action: Action) -> NodeId | None:

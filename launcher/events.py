@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from launcher.actions import Action
 from launcher.capsule.events import CapsuleStored, CapsuleTold
-from launcher.guest.events import GuestTried
+from launcher.guest.events import GuestTried, KeysFetched, KeysSet
 from launcher.hold.events import LookedIn
 from launcher.node.events import EvidenceCollected, IdsDrawn, Probed, Proved, ScriptBegun
 from launcher.provider.events import Rescued, Surveyed, Tidied
@@ -39,6 +39,8 @@ Event = (
     | Proved
     | Probed
     | GuestTried
+    | KeysSet
+    | KeysFetched
     | LookedIn
     | EvidenceCollected
     | CapsuleStored

@@ -8,6 +8,7 @@ from typing import Final
 from remuda.config import takehomes, trees
 from remuda.config.capsules import Capsules
 from remuda.config.capturing import CaptureRules, rules_of
+from remuda.config.developers import Keys, developers_of
 from remuda.config.fingerprint import ReadTree, Trees, image_fingerprint, read_trees
 from remuda.config.holds import HoldsFrom
 from remuda.config.images import BaseFrom
@@ -88,6 +89,7 @@ class Policy:
         capsules: What is kept of machines that fail.
         revision: Which configuration this is, in a word: another one has another.
         snapshots: Which held machines may be taken home as images, and for whom.
+        developers: Their keys, or where these are.
         holds: How many machines are kept for people, and how long.
         pinned: The id of the installation is in the configuration, not only in ZooKeeper.
     """
@@ -105,6 +107,7 @@ class Policy:
     capsules: Capsules = field(default_factory=Capsules)
     revision: str = ""
     snapshots: SnapshotRules = field(default_factory=SnapshotRules)
+    developers: Mapping[str, Keys] = field(default_factory=dict)
     pinned: bool = False
     max_hold_age_s: float | None = None
     holds: HoldsFrom = field(default_factory=HoldsFrom)
@@ -192,6 +195,7 @@ def compile_policy(config: Config, provider: str, read: ReadTree = trees.read) -
         capsules=config.capsules,
         revision=revision_of(config),
         snapshots=takehomes.rules_of(config),
+        developers=developers_of(config.developers),
         pinned=config.installation is not None,
         max_hold_age_s=config.max_hold_age,
         holds=config.holds,

@@ -90,6 +90,10 @@ class CaptureFailedError(RequestorError):
         self.refused = refused
 
 
+class KeyRefusedError(RequestorError):
+    """A key is not put onto a machine, or not taken off it; the message says why."""
+
+
 class CaptureTimeoutError(RequestorError, TimeoutError):
     """There is no snapshot of the machine in time; it goes on as long as the node is held."""
 

@@ -1,7 +1,9 @@
 """How a guest key is put onto a machine: where, as whom, and by which script. Pure."""
 
+import hashlib
 from typing import Final
 
+from launcher.guest.actions import SetKeys
 from launcher.node.probing import probe_target
 from launcher.node.view import NodeView
 from launcher.policy import Policy
@@ -11,9 +13,13 @@ from remuda.ssh.api import Login, ProofSpec, Script
 LET_IN_S: Final = 30.0
 #: At the end of the line of each key that we have put onto a machine that runs.
 MARK: Final = "remuda-guest"
-#: One guest at a time: the keys of those before open nothing any more. Files of others stay as
-#: they are, whatever their mode, owner and last line. What is new is written beside, is on the
-#: disk, and then takes the old one's place: whatever goes wrong, who was let in before still is.
+#: The lines of a wish for keys end so, and with what tells them from those of all other wishes.
+KEY_MARK: Final = "remuda-key-"
+_MARK_CHARS: Final = 20
+#: Arguments are the lines to put, if any, and the mark. The lines that have it go: those of the
+#: builder before, or of the wish that is taken back; they open nothing any more. Files of others
+#: stay as they are, whatever their mode, owner and last line. What is new is written beside, is
+#: on the disk, and then takes the old one's place: whatever goes wrong, who was let in still is.
 _SCRIPT: Final = r"""#!/bin/sh
 set -euf
 umask 077
@@ -41,16 +47,60 @@ rm -f "$new"
 cp -p "$file" "$new"
 [ ! -e /sys/fs/selinux/enforce ] || chcon --reference="$file" "$new"
 [ "$(shown "$new")" = "$(shown "$file")" ] || fail "owner and mode of $file cannot be kept"
-said=$(printf '%s\n' ${kept:+"$kept"} "$1 $2" | dd of="$new" conv=fsync 2>&1) ||
+ours=${1:+$(printf '%s\n' "$1" | sed "s/\$/ $2/")}
+said=$(printf '%s' "${kept:+$kept
+}${ours:+$ours
+}" | dd of="$new" conv=fsync 2>&1) ||
     fail "$file stays as it was: $said"
-grep -q -x -F "$1 $2" "$new"
+[ -z "$ours" ] || [ "$(LC_ALL=C grep -c " $2\$" "$new")" = "$(printf '%s\n' "$1" | grep -c .)" ] ||
+    fail "$file stays as it was: what was written is not there"
 [ "$(cat "$file")" = "$was" ] || fail "$file was changed meanwhile, and stays as it is now"
 mv -f "$new" "$file"
+"""
+#: The same for the account of the third argument, by that account itself: a home is its owner's,
+#: who might lead root anywhere. The fourth is the script above.
+_AS_ACCOUNT: Final = """#!/bin/sh
+set -euf
+if ! id "$3" >/dev/null 2>&1; then
+    printf 'there is no account %s on the machine\\n' "$3" >&2
+    exit 1
+fi
+export REMUDA_LINES="$1" REMUDA_MARK="$2" REMUDA_TEXT="$4"
+cd /
+exec su -s /bin/sh "$3" -c 'exec /bin/sh -c "$REMUDA_TEXT" sh "$REMUDA_LINES" "$REMUDA_MARK"'
 """
 
 
 def order(view: NodeView, policy: Policy, key: str) -> ProofSpec | str:
     """Return what the prover is told, or why nobody can be let in."""
+    script = Script(name="guest key", text=_SCRIPT, arguments=(key, MARK), timeout_s=LET_IN_S)
+    return _visit(view, policy, script)
+
+
+def key_order(view: NodeView, policy: Policy, action: SetKeys) -> ProofSpec | str:
+    """Return how the keys of a wish are put on or taken off, or why that cannot be."""
+    lines = "\n".join(one.line for one in action.keys)
+    mark = mark_of(action.token)
+    making = policy.making.get(view.key)
+    if making is None or making.username == action.account:
+        script = Script(name="key", text=_SCRIPT, arguments=(lines, mark), timeout_s=LET_IN_S)
+    else:
+        script = Script(
+            name=f"key of {action.account}",
+            text=_AS_ACCOUNT,
+            arguments=(lines, mark, action.account, _SCRIPT),
+            timeout_s=LET_IN_S,
+            as_root=True,
+        )
+    return _visit(view, policy, script)
+
+
+def mark_of(token: str) -> str:
+    """Return what the lines of a wish end with; it means the same to sed as to people."""
+    return KEY_MARK + hashlib.sha256(token.encode()).hexdigest()[:_MARK_CHARS]
+
+
+def _visit(view: NodeView, policy: Policy, script: Script) -> ProofSpec | str:
     making = policy.making.get(view.key)
     where = probe_target(view, policy)
     if making is None:
@@ -69,5 +119,5 @@ def order(view: NodeView, policy: Policy, key: str) -> ProofSpec | str:
             key_file=policy.config.ssh_key_file,
             host_keys=where.host_keys,
         ),
-        setup=Script(name="guest key", text=_SCRIPT, arguments=(key, MARK), timeout_s=LET_IN_S),
+        setup=script,
     )

@@ -9,6 +9,7 @@ from typing import Final
 
 from launcher.actions import Action, Plan
 from launcher.capture.capturing import capture
+from launcher.guest.keeping import keep_keys
 from launcher.hold.autoholding import let_go
 from launcher.hold.granting import answer
 from launcher.hold.holding import hold
@@ -326,7 +327,9 @@ def _held(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Act
         if taken is not None:
             return taken
     step, ends_s = hold(world, view, node, now, plan), under_way(world, view, now.wall_s)
-    if isinstance(step, Condemn) and ends_s is not None:
+    if ends_s is None:
+        return step or keep_keys(world.policy, view, launch.hold, node, now)
+    if isinstance(step, Condemn):
         plan.look_again("node", view.id, now.mono_s + ends_s - now.wall_s)
         return None
     return step

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from launcher.guest.tried import NO_KEYS, KeysView
 from launcher.hold.view import Visit
 from launcher.node.end import LIVING, End
 from launcher.node.patience import Look, Patience
@@ -79,6 +80,7 @@ class NodeView:
         visit: What a look at a held machine has found, as long as its record does not say so.
         guest: Whom we have let in, or could not, as long as its record does not say so.
         told: Which wish for its capsule was answered last.
+        keys: The same of the keys of people who hold it.
     """
 
     id: NodeId
@@ -99,6 +101,7 @@ class NodeView:
     end: End = LIVING
     guest: Guest | None = None
     told: AnsweredWish = UNANSWERED
+    keys: KeysView = NO_KEYS
     visit: Visit | None = None
 
     @property

@@ -9,11 +9,12 @@ from remuda.cloud.api import BadOrderError, Cloud, Image, ImageWanted, ServerSpe
 from remuda.cloud.sizes import NO_NEEDS, FlavorWanted, ImageNeeds
 from remuda.config.model import FlavorFrom, ImageFrom, PoolLabel
 from remuda.model import tags
-from remuda.model.ids import PoolName
+from remuda.model.ids import NodeId, PoolName
 from remuda.model.image import BuildId
 from remuda.model.imageask import labelled_image
 from remuda.model.launch import Launch
 from remuda.ssh.api import Login, ProofSpec, Script
+from remuda.ssh.certificates import authority_line, trust_line
 from remuda.ssh.checks import make_checks, make_script
 from remuda.ssh.hostkeys import HostKey
 from remuda.ssh.keyfile import KeyRing
@@ -69,7 +70,10 @@ class ServerSpecs:
             user_data=merge_user_data(
                 making.user_data,
                 host_key=host_key,
-                authorized_keys=self._keys(launch.login_key, always=for_builder),
+                authorized_keys=(
+                    *self._keys(launch.login_key, always=for_builder),
+                    *(() if for_builder else self._trusted(launch.id)),
+                ),
                 username=making.username,
             )
             or None,
@@ -98,6 +102,11 @@ class ServerSpecs:
         if config.ssh_key_file is None or not (config.inject_key or always):
             return more
         return (self.keys.public_line(config.ssh_key_file), *more)
+
+    def _trusted(self, node: NodeId) -> tuple[str, ...]:
+        """Return what makes a machine trust the authority of the site, for its own hold alone."""
+        made = self.policy.holds.certificates
+        return () if made is None else (trust_line(authority_line(made.ca_key_file), node),)
 
     def _properties(self, launch: Launch) -> Mapping[str, str]:
         making = self.policy.making[launch.pool, launch.label]

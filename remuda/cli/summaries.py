@@ -20,6 +20,7 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "hold": "Keep the machine of NODE, which we have in use, once its job lets it go.",
     "holds": "List machines that are kept for people, or will be.",
     "image": "See images of ours, have them built, and say what launches boot.",
+    "key": "Say whose keys open a held machine.",
     "launcher": "Make and hand out the nodes of one provider.",
     "nodes": "List nodes.",
     "pools": "List pools, their limits and the labels they offer.",

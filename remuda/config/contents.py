@@ -75,6 +75,8 @@ class Contents:
         """
         for name, provider in entries(data, "providers"):
             _check_login_key(("providers", name, "ssh-key-file"), provider, host)
+        made = mapping(mapping(mapping(data).get("holds")).get("certificates"))
+        _check_login_key(("holds", "certificates", "ca-key-file"), made, host)
         _check_signing(mapping(mapping(data).get("image-signing")), host)
         tls = mapping(mapping(mapping(data).get("zookeeper")).get("tls"))
         authorities = self._authorities(tls, host)

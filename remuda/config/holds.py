@@ -1,8 +1,10 @@
 """How long machines are kept for people, and how many."""
 
+from typing import Annotated
+
 from pydantic import Field
 
-from remuda.config.base import Duration, Section, Whole
+from remuda.config.base import Duration, HostFile, Section, Whole
 from remuda.config.parts import Pattern
 from remuda.config.snapshots import SnapshotsFrom
 
@@ -29,6 +31,21 @@ class AutoholdFrom(Section):
         le=10_000,
         description="A failed machine is kept only if its pool has room for so many more of its "
         "label: the last room is for requests. 0: it is kept anyway.",
+    )
+
+
+class CertificatesFrom(Section):
+    """Short-lived SSH certificates for who logs in to a held machine."""
+
+    ca_key_file: Annotated[str, HostFile(secret=True)] = Field(
+        description="Private key of the authority, ed25519, ECDSA or RSA, without a passphrase. "
+        "New machines trust it, each for its own hold alone."
+    )
+    most: Duration = Field(
+        default=8 * 3600.0,
+        ge=60,
+        le=7 * 86400,
+        description="No certificate is good for longer, nor beyond the end of its hold.",
     )
 
 
@@ -68,6 +85,9 @@ class HoldsFrom(Section):
         default=(),
         description="Who may extend holds of others: regular expressions, each for a whole name. "
         "Names are unproven.",
+    )
+    certificates: CertificatesFrom | None = Field(
+        default=None, description="Certificates for `remuda ssh`; null: none are made."
     )
     autohold: AutoholdFrom = Field(
         default_factory=AutoholdFrom, description="Holds that wait for a failure."

@@ -32,6 +32,7 @@ from remuda.config.base import (
     switch,
 )
 from remuda.config.capsules import Capsules
+from remuda.config.developers import DeveloperFrom
 from remuda.config.endpoints import ProviderWeb, Web
 from remuda.config.holds import HoldsFrom
 from remuda.config.images import ImageDefaults, RecipeFrom
@@ -368,6 +369,9 @@ class Config(UserConfig):
     labels: dict[Name, Label] = Field(min_length=1, description="What tests may ask for.")
     providers: dict[Name, Provider] = Field(min_length=1, description="Who makes nodes.")
     max_hold_age: Duration | None = Field(default=None, gt=0, description="Upper bound of a hold.")
+    developers: dict[Name, DeveloperFrom] = Field(
+        default_factory=dict, description="Whose keys may be put onto held machines, by name."
+    )
     holds: HoldsFrom = Field(default_factory=HoldsFrom, description="Machines kept for people.")
     web: Web = Field(default_factory=Web, description="Status endpoint of launchers and builders.")
     statsd: Statsd | None = Field(default=None, description="Send statsd packets, too.")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from remuda.model.fields import Fields, is_text, one_line, safe
+from remuda.model.fields import KEY_CHARS_MAX, Fields, is_text, one_line, safe
 from remuda.model.holdwish import (
     FOR_S_MAX,
     KEYS_MAX,
@@ -66,6 +66,7 @@ class HoldKey:
         name: Of the developer, or the key's comment.
         account: Whose door it opens.
         refused: Why it is not on the machine; None: it is.
+        certificate: The line of a certificate, if that was wished.
     """
 
     token: str
@@ -74,6 +75,7 @@ class HoldKey:
     account: str
     at_s: float
     refused: str | None = None
+    certificate: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +233,7 @@ def _key_doc(one: HoldKey) -> dict[str, Any]:
         "account": one_line(one.account, OWNER_CHARS_MAX),
         "at_s": round(one.at_s, 3),
         "refused": _why(one.refused),
+        "certificate": one.certificate,
     }
     return without_none(doc)
 
@@ -246,4 +249,5 @@ def _read_key(part: Fields) -> HoldKey:
         account=line_of(part, "account", OWNER_CHARS_MAX),
         at_s=part.number("at_s"),
         refused=part.prose("refused", WHY_CHARS_MAX),
+        certificate=part.maybe_text("certificate", KEY_CHARS_MAX) or None,
     )

@@ -52,6 +52,7 @@ class KeyWish:
         line: The line of a public key; or None, and *developer* is the name of one whose key is
             in the configuration.
         account: Whose door it opens; None: the account of the machine's users.
+        certify: A certificate for the key is wished, and not that the key itself open it.
     """
 
     token: str
@@ -60,6 +61,7 @@ class KeyWish:
     line: str | None = None
     developer: str | None = None
     account: str | None = None
+    certify: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +204,7 @@ def _key_doc(wish: KeyWish) -> dict[str, Any]:
         "line": wish.line,
         "developer": wish.developer,
         "account": wish.account,
+        "certify": wish.certify or None,
     }
     return without_none(doc)
 
@@ -217,6 +220,7 @@ def _read_key(part: Fields) -> KeyWish:
         line=line or None,
         developer=developer or None,
         account=part.maybe_text("account") or None,
+        certify=part.doc.get("certify") is True,
     )
 
 

@@ -54,6 +54,10 @@ class KeyFileError(SshError):
     """Our own private key cannot be used: configuration, nothing the machine could mend."""
 
 
+class KeySourceError(SshError):
+    """Where somebody's public key was to come from has none: a file, an agent, a URL."""
+
+
 class NoKeyError(SshError):
     """There is no key to log in with: waiting for the machine makes none."""
 

@@ -13,6 +13,7 @@ import click
 from remuda.cli.errors import (
     EXIT_FAILED,
     EXIT_LOST,
+    EXIT_MISTAKE,
     EXIT_TIMEOUT,
     CommandFailedError,
     MistakeError,
@@ -20,12 +21,13 @@ from remuda.cli.errors import (
 )
 from remuda.runtime.clock import Clock, SystemClock
 from remuda.runtime.signals import ECHO_S, SignalReader
-from remuda.ssh.errors import SshError
+from remuda.ssh.errors import KeySourceError, SshError
 from requestor.errors import (
     CaptureFailedError,
     CaptureTimeoutError,
     HoldRefusedError,
     InvalidOptionsError,
+    KeyRefusedError,
     NodesLostError,
     PromiseBrokenError,
     RequestFailedError,
@@ -44,6 +46,8 @@ _SHOW_CURSOR: Final = "\x1b[?25h"
 _CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (RequestFailedError, EXIT_FAILED),
     (CaptureFailedError, EXIT_FAILED),
+    (KeyRefusedError, EXIT_MISTAKE),
+    (KeySourceError, EXIT_MISTAKE),
     (CaptureTimeoutError, EXIT_TIMEOUT),
     (PromiseBrokenError, EXIT_FAILED),
     (RequestTimeoutError, EXIT_TIMEOUT),

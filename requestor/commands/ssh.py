@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -14,7 +15,9 @@ from remuda.cli.errors import CommandFailedError, MistakeError
 from remuda.insight.facts import NodeFacts, facts_of, known_hosts
 from remuda.insight.tree import decode_node, reader
 from remuda.model.ids import NodeId
+from remuda.model.node import NodeState
 from remuda.store import paths
+from requestor.certifying import certified
 from requestor.commands.ending import EXIT_SSH, RequestorCommand, this_ending
 from requestor.commands.options import check_command, owner_options
 from requestor.owning import node_owner
@@ -48,7 +51,11 @@ def ssh(
     force: bool,
     insecure: bool,
 ) -> None:
-    """Log in to NODE, or run COMMAND there, with ssh and the host keys that we know."""
+    """Log in to NODE, or run COMMAND there, with ssh and the host keys that we know.
+
+    For a machine that is held, of a site with an authority for certificates, a fresh key with a
+    certificate is used that is good for this one machine, until the end of its hold.
+    """
     check_command(command)
     with context.store() as store:
         stored = store.read(paths.node(NodeId(node)))
@@ -67,9 +74,13 @@ def ssh(
             "(--insecure: log in all the same)",
             EXIT_SSH,
         )
-    with tempfile.TemporaryDirectory(prefix="remuda-ssh-") as folder:
+    with tempfile.TemporaryDirectory(prefix="remuda-ssh-") as folder, ExitStack() as visit:
         hosts = Path(folder) / "known_hosts"
         hosts.write_text(known_hosts(facts))
+        if identity is None and record.state is NodeState.HOLD:
+            store = visit.enter_context(context.store())
+            made = certified(store, context.clock, record, Path(folder), me=me)
+            identity = visit.enter_context(made) or None
         code = _run(ssh_arguments(facts, hosts, identity, command))
     raise click.exceptions.Exit(code)
 

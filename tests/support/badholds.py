@@ -22,7 +22,16 @@ WISH: Final[dict[str, Any]] = {
     "job": "unit",
     "contender": "f__lock__0000000000",
     "extend": [{"token": "e1", "by": "ada", "for_s": 60.0, "at_s": NOW_S}],
-    "keys": [{"token": "k1", "by": "ada", "at_s": NOW_S, "line": "ssh-ed25519 AAAA"}],
+    "keys": [
+        {
+            "token": "k1",
+            "by": "ada",
+            "at_s": NOW_S,
+            "line": "ssh-ed25519 AAAA",
+            "account": "zuul",
+            "certify": True,
+        }
+    ],
     "snapshot": {"token": "s1", "share_with": "p1", "public": False, "for_s": 60.0},
 }
 #: In a launch.
@@ -49,6 +58,7 @@ HOLD: Final[dict[str, Any]] = {
             "account": "root",
             "at_s": NOW_S,
             "refused": "no",
+            "certificate": "ssh-ed25519-cert-v01@openssh.com AAAA",
         }
     ],
     "warned_s": NOW_S,
@@ -101,6 +111,9 @@ SEEN: Final[tuple[tuple[str, str, tuple[Any, ...]], ...]] = (
     ("launch", "hold.latest_s hold.warned_s hold.seen_s hold.idle_since_s", _NO_NUMBERS),
     ("launch", "hold.proven", (1, "yes", [])),
     ("launch", "hold.extended hold.keys", (7, "x", {}, [7], [{}], [{}] * 500)),
+    ("node", "remuda_hold.keys", ([{"token": "k", "line": "x", "at_s": NOW_S, "account": 7}],)),
+    ("node", "remuda_hold.keys", ([{"token": "k", "line": "x" * 9000, "at_s": NOW_S}],)),
+    ("launch", "hold.keys", ([{"token": "k", "at_s": NOW_S, "certificate": ["x"]}],)),
     ("launch", "hold.logins", (7, "x", {}, [7], ["x"] * 500, ["x" * 500])),
     ("launch", "hold.asked_token hold.autohold", (7, [], {}, "../x", "")),
     ("autohold", "count for_s until_s made_s", (*_NO_NUMBERS, -1, None)),

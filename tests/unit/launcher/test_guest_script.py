@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from launcher.guest.orders import MARK, order
+from launcher.guest.orders import MARK, mark_of, order
 from remuda.ssh.api import ProofSpec
 from tests.unit.launcher.captured import BUILD, KEY, asked, taken, world
 
@@ -42,11 +42,13 @@ def the_script() -> str:
     return found.setup.text
 
 
-def run(home: Path, shell: list[str], *before: str) -> subprocess.CompletedProcess[str]:
+def run(
+    home: Path, shell: list[str], *before: str, lines: str = KEY, mark: str = MARK
+) -> subprocess.CompletedProcess[str]:
     """Run it in a home, after some other commands."""
     script = "".join(f"{one}\n" for one in before) + the_script()
     return subprocess.run(
-        [*shell, "-s", KEY, MARK],
+        [*shell, "-s", lines, mark],
         input=script,
         capture_output=True,
         text=True,
@@ -179,3 +181,22 @@ def test_a_key_that_comes_meanwhile_is_not_lost(tmp_path: Path, shell: list[str]
     ran = run(tmp_path, shell, 'cp() { command cp "$@"; echo mine >>"$2"; }')
     assert (ran.returncode, "was changed meanwhile" in ran.stderr) == (1, True)
     assert file.read_text(encoding="latin-1") == f"{OLD}mine\n"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_each_wish_has_lines_of_its_own(tmp_path: Path, shell: list[str]) -> None:
+    """Two keys of one, another one's, a builder's: each comes and goes without the others."""
+    file = keys_in(tmp_path, OLD)
+    ada, bob = mark_of("k1"), mark_of("k2")
+    both = f"{KEY}\nssh-rsa AAAAtwo"
+    for lines, mark in ((both, ada), (KEY, bob), (KEY, MARK), (both, ada)):
+        ran = run(tmp_path, shell, lines=lines, mark=mark)
+        assert (ran.returncode, ran.stderr) == (0, "")
+    theirs = f"{KEY} {bob}\n{KEY} {MARK}\n"
+    ours = f"{KEY} {ada}\nssh-rsa AAAAtwo {ada}\n"
+    assert file.read_text(encoding="latin-1") == f"{OLD}\n{theirs}{ours}"
+    assert run(tmp_path, shell, lines="", mark=ada).returncode == 0
+    assert file.read_text(encoding="latin-1") == f"{OLD}\n{theirs}"
+    for mark in (MARK, bob, bob):
+        assert run(tmp_path, shell, lines="", mark=mark).returncode == 0
+    assert file.read_text(encoding="latin-1") == f"{OLD}\n"
