@@ -118,10 +118,10 @@ NOT_CARRIED_OUT: Final[dict[str, str]] = {
     "docs/diagnosis.md: remuda hold 3000000001 --reason": (
         "tests/e2e/test_holds.py does so, with a node in use"
     ),
-    "docs/diagnosis-home.md: remuda hold 3000000001 --snapshot": (
+    "docs/diagnosis.md: remuda hold 3000000001 --snapshot": (
         "tests/e2e/test_take_home.py does so, with two projects"
     ),
-    "docs/diagnosis-home.md: remuda open 3000000001": (
+    "docs/diagnosis.md: remuda open 3000000001": (
         "tests/e2e/test_take_home.py does so, with an image that is there"
     ),
     "docs/images/capture.md: remuda request setup": (
