@@ -46,5 +46,6 @@ def test_the_demo_works_and_leaves_nothing_behind(tmp_path: Path) -> None:
     assert [one for one in versions if len(one.split()) == 2] == [
         *("tools 1", "tools 1", "tools 2", "tools 1")
     ]
+    assert "    assertion failed on line 42" in said.splitlines()  # of the held machine
     assert "    what a job took an hour for" in said.splitlines()  # of the machine, not the command
     assert list(place.iterdir()) == []

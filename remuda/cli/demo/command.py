@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import click
 
+from remuda.cli.demo.holds import DemoHold
 from remuda.cli.demo.images import show_images
 from remuda.cli.demo.jobs import Jobs, title
 from remuda.cli.demo.stage import DemoFailedError, DemoStage
@@ -38,6 +39,7 @@ class _Demo:
         self._run_one()
         self._other_label()
         self._two_at_once()
+        DemoHold(self.jobs).play()
         show_images(self.jobs)
         self._break_one()
         self._who_got_what()
