@@ -180,7 +180,7 @@ def virtual_bytes(head: bytes, size_bytes: int, command: ImageCommandFrom) -> in
         return "its file is empty"
     why = disk_format.why_head_refused(head, command.disk_format)
     if why is not None:
-        return f"its file is refused: {why}"
+        return f"its file is refused: {why} (disk-format: {command.disk_format})"
     found = disk_format.virtual_bytes(head, size_bytes, command.disk_format)
     if found is None:
         return f"its file is refused: it has no disk of whole sectors, as {command.disk_format} has"

@@ -201,7 +201,21 @@ class _Running:
             self._kill(process)
         if self._cut is not None and self.waiting.stopped():
             raise HandStoppedError
-        return CommandEnd(code=process.returncode, output=self._tail.text(), cut=self._cut)
+        return CommandEnd(code=process.returncode, output=self._said(), cut=self._cut)
+
+    def _said(self) -> str:
+        """Return the end of what it printed; our folder, new each time, by the names it knows.
+
+        Else no two failures had the same last words, and the same one would never count as such.
+        """
+        text = self._tail.text()
+        for path, name in (
+            (self.own / _OUT / _DISK, "$REMUDA_OUTPUT"),
+            (self.own / _HOME, "$HOME"),
+            (self.own / _SCRIPT, _SCRIPT),
+        ):
+            text = text.replace(str(path), name)
+        return text
 
     def _begin(self) -> "subprocess.Popen[bytes]":
         script, home = self.own / _SCRIPT, self.own / _HOME

@@ -87,8 +87,16 @@ def more_s(world: World, launch: Launch) -> float:
 
 
 def beside(world: World, image: str) -> BuildId | None:
-    """Return the build of an image that is being made, or tried, or None."""
-    newest = max((one for one in world.images.builds if one.image == image), default=None)
+    """Return the build of an image that is being made for our provider, or tried, or None.
+
+    Each provider may have a build of its own: what is made for another one says nothing here.
+    """
+    ours = (
+        name
+        for name, stored in world.images.builds.items()
+        if name.image == image and world.policy.provider in stored.value.group
+    )
+    newest = max(ours, default=None)
     if newest is None:
         return None
     build = world.images.builds[newest].value

@@ -81,7 +81,7 @@ def _check_passable(path: Path, check: Mapping[str, object], report: Report) -> 
     if isinstance(host, str) and not _is_itself(host):
         report.problem(
             (*path, "network"),
-            f"can never pass: nothing of {host!r} can be reached without a network",
+            f"never passes: nothing of {host!r} can be reached without a network",
             "try what is in the image itself, for example with a script",
             at_key=True,
         )

@@ -30,6 +30,7 @@ _BESIDE: Final = {
     "start-from": "there is nothing that it could start from but its base",
     "full-every": "each build of it starts from the base",
 }
+_AHEAD: Final = "ahead"
 #: To boot, snapshot and prove a build takes about so long at most; its steps come besides.
 SNAPSHOT_S: Final = 900.0
 
@@ -49,7 +50,8 @@ def check_on_demand(data: object, written: WrittenRecipes, report: Report) -> No
             )
             _check_ttl(name, image, written, report)
             _check_secrets(name, image, written, report)
-        elif image.get("ttl") is not None:
+        elif image.get("ttl") is not None and image.get("build", _AHEAD) == _AHEAD:
+            # Another word is a mistake of its own: nobody knows what was meant to become of ttl.
             report.problem(
                 ("images", name, "ttl"),
                 "only an image that is made on first use goes when it is unused",

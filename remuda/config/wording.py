@@ -19,6 +19,8 @@ from remuda.config.units import WrongValueError, show_duration, show_share, show
 _SHOWN_MAX: Final = 60
 #: Pydantic puts this behind the path when the key itself is wrong.
 _KEY_STEP: Final = "[key]"
+#: Keys of sections that take a text as it is, which people write in place of the section.
+_TEXT_KEYS: Final = ("inline", "run")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,9 @@ def _not_text(wrong: _Wrong) -> tuple[str, str]:
 def _not_mapping(wrong: _Wrong) -> tuple[str, str]:
     section = model_at(wrong.model, wrong.path)
     hint = listed(shapes(section)) if section else "write names and their values below it"
+    if section and isinstance(wrong.value, str):
+        key = next((one for one in _TEXT_KEYS if one in shapes(section)), None)
+        hint = hint if key is None else f"write {{{key}: …}}; {hint}"
     short = wrong.shape.shorthand if wrong.shape else None
     what = f"{short} or a mapping" if short else "a mapping"
     return f"must be {what}, not {wrong.shown}", hint

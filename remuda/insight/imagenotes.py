@@ -1,6 +1,6 @@
 """What images have to do with a request: what it waits for, what its machines boot, who asks."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -96,9 +96,10 @@ def read_image_notes(
         return ImageNotes()
     waits = tuple(_waits(store, verdicts, now_s))
     told = tuple(_boots(store, request, verdicts))
-    boots = tuple((node, build) for node, one in told if (build := parse_build(one)) is not None)
-    first = tuple((node, image) for node, one in told if (image := first_used(one)) is not None)
-    beside = _beside(store, (image for _, image in first))
+    boots = tuple((node, build) for node, _, one in told if (build := parse_build(one)) is not None)
+    plain = [(node, at, image) for node, at, one in told if (image := first_used(one)) is not None]
+    first = tuple((node, image) for node, _, image in plain)
+    beside = _beside(store, {(image, at) for _, at, image in plain})
     since = what_is_new(store, (build for _, build in boots))
     meant = next((one for one in map(labelled_image, request.labels) if one is not None), None)
     notes = ImageNotes(waits=waits, boots=boots, first=first, beside=beside, since=since)
@@ -149,8 +150,8 @@ def _is_image(name: object) -> bool:
 
 def _boots(
     store: Store, request: Request, verdicts: Iterable[Verdict]
-) -> Iterator[tuple[NodeId, str]]:
-    """Yield what its nodes boot; before it has any, those that are made for it.
+) -> Iterator[tuple[NodeId, str | None, str]]:
+    """Yield its nodes, their providers, and what they boot; before it has any, those made for it.
 
     Of these, verdicts say which of them run a recipe.
     """
@@ -158,30 +159,32 @@ def _boots(
         nodes = request.nodes[:LABELS_MAX]
         found = store.read_many([paths.node(one) for one in nodes])
         for node, stored in zip(nodes, found, strict=True):
-            yield node, "" if stored is None else _booted(node, stored.value)
+            yield node, *((None, "") if stored is None else _booted(node, stored.value))
         return
-    for _, launch in launches_for(reader(store), request.id, verdicts):
+    for provider, launch in launches_for(reader(store), request.id, verdicts):
         if launch.first_use is None:
-            yield launch.id, launch.image_build or ""
+            yield launch.id, provider, launch.image_build or ""
 
 
-def _booted(node: NodeId, raw: bytes) -> str:
+def _booted(node: NodeId, raw: bytes) -> tuple[str | None, str]:
     try:
-        return facts_of(decode_node(node, raw)).image or ""
+        facts = facts_of(decode_node(node, raw))
     except CorruptRecordError:
-        return ""
+        return None, ""
+    return facts.provider, facts.image or ""
 
 
-def _beside(store: Store, images: Iterable[str]) -> Mapping[str, BuildId | None]:
-    """Return the build of each image that is being made, or None."""
-    wanted = set(images)
+def _beside(store: Store, used: Collection[tuple[str, str | None]]) -> Mapping[str, BuildId | None]:
+    """Return the build of each image that is being made where it is used, or None."""
+    wanted = {image for image, _ in used}
     if not wanted:
         return {}
     seen = library.read(store, only=wanted, launched=False, just_looking=True)
-    under_way = [one.value.id for one in seen.builds.values() if one.value.state in UNDER_WAY]
-    return {
-        name: max((one for one in under_way if one.image == name), default=None) for name in wanted
-    }
+    builds = [one.value for one in seen.builds.values() if one.value.state in UNDER_WAY]
+    made = [
+        one.id for one in builds if any((one.id.image, provider) in used for provider in one.group)
+    ]
+    return {name: max((one for one in made if one.image == name), default=None) for name in wanted}
 
 
 def _asking(store: Store, request: Request, image: str, use: ImageUse) -> BuildId | None:

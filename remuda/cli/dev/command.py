@@ -95,6 +95,11 @@ _SSH_PORTS: Final = (22, 2222)
     type=click.Choice(["auto", "host", "minimal"]),
     help="What machines see of this one: all, or what a minimal Debian has.",
 )
+@click.option(
+    "--own-network",
+    is_flag=True,
+    help="Each machine has a network of its own, as trials without one need it. Needs root and ip.",
+)
 @click.option("--no-launchers", is_flag=True, help="Only ZooKeeper and the clouds.")
 @click.option(
     "--ready-file",
@@ -110,6 +115,7 @@ def dev(
     boot_s: float,
     machines: str,
     system: str,
+    own_network: bool,
     no_launchers: bool,
     ready_file: Path | None,
     as_json: bool,
@@ -133,6 +139,7 @@ def dev(
             clouds=clouds_of(place, clouds, Places(places)),
             machines=machines,
             system=system,
+            own_network=own_network,
             boot_s=boot_s,
             user=pwd.getpwuid(os.getuid()).pw_name,
             ssh_port=port,

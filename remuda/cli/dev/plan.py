@@ -68,6 +68,7 @@ class DevPlan:
     Attributes:
         machines: The sandbox's kind of machines: auto, namespace, plain, none.
         system: What machines see of this one: auto, host, minimal.
+        own_network: Each machine has a network of its own.
         boot_s: How long a boot takes, seconds.
         user: Login user of the machines.
         ssh_port: Where they listen.
@@ -81,6 +82,7 @@ class DevPlan:
     user: str
     ssh_port: int
     system: str = "auto"
+    own_network: bool = False
     no_images: str = ""
 
     @property
@@ -158,6 +160,7 @@ def sandbox_document(plan: DevPlan, cloud: DevCloud) -> dict[str, Any]:
         "address_range": "auto",
         "machines": plan.machines,
         "system": plan.system,
+        "own_network": plan.own_network,
         "ssh_port": plan.ssh_port,
         "boot_seconds": plan.boot_s,
         "images": [

@@ -97,7 +97,7 @@ def test_whose_failure_an_end_is(end: CommandEnd, found: tuple[Blame, str] | Non
         (b"\0" * 512, 512, "raw", 512),
         (b"\0" * 512, 513, "raw", "whole sectors"),
         (QCOW2, 512, "raw", "it is declared to be raw, and is qcow2"),
-        (b"#!/bin/sh\necho hello\n", 512, "qcow2", "it is declared to be qcow2, and is not"),
+        (b"#!/bin/sh\n", 512, "qcow2", "declared to be qcow2, and is not (disk-format: qcow2)"),
         (qcow2(size=GIB), 512, "qcow2", GIB),
         (qcow2(size=0), 512, "qcow2", "whole sectors"),
         (qcow2(size=GIB + 1), 512, "qcow2", "whole sectors"),

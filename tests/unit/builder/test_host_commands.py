@@ -102,6 +102,18 @@ def test_a_command_writes_a_file(here: Here) -> None:
     assert here.heard == b"one\ntwo\n"
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("no-such-tool", "script: 1: no-such-tool: not found (exit code 127)"),
+        ('echo "$HOME/a, $REMUDA_OUTPUT"; exit 3', "$HOME/a, $REMUDA_OUTPUT (exit code 3)"),
+    ],
+)
+def test_the_same_failure_has_the_same_words(here: Here, text: str, found: str) -> None:
+    """Its folder has another name each time."""
+    assert here.fails(text) == here.fails(text) == (Blame.RECIPE, found)
+
+
 def test_a_script_is_run_by_what_it_names(here: Here) -> None:
     """With its arguments; its input is at its end."""
     text = '#!/usr/bin/env -S sh -e\ncat\necho "$0" "$1" >"$REMUDA_OUTPUT"\n'

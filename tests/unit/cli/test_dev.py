@@ -75,6 +75,14 @@ def test_the_sandbox_understands_its_configuration(tmp_path: Path) -> None:
     assert {one.name for one in config.flavors} == {"m1.small", "m1.large"}
 
 
+def test_machines_may_have_networks_of_their_own(tmp_path: Path) -> None:
+    """What a trial without a network takes away is then not everybody's."""
+    plan = replace(plan_in(tmp_path), own_network=True)
+
+    assert not parse(sandbox_document(plan_in(tmp_path), plan.clouds[0])).own_network
+    assert parse(sandbox_document(plan, plan.clouds[0])).own_network
+
+
 @pytest.mark.parametrize("no_images", ["", "they are of kind plain"])
 def test_remuda_understands_its_configuration(tmp_path: Path, no_images: str) -> None:
     """The loader is the judge, with keys and clouds in place."""

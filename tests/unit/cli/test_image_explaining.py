@@ -133,6 +133,23 @@ def test_what_the_machines_of_a_request_boot_is_told(harness: ImageHarness) -> N
     assert f"node {node} boots debian/42" in harness.call(explain, made).stdout
 
 
+def test_only_a_build_of_the_same_provider_is_made_beside_a_machine(
+    harness: ImageHarness,
+) -> None:
+    """Each provider may make its own, of the same image at the same time."""
+    made = ask(harness)
+    node = harness.launcher.ready_node(image_id="debian/first-use")
+    harness.launcher.lend(made, [node])
+    harness.build(2, providers=[], state=BuildState.BUILDING, group=("alpha",))
+    harness.build(3, providers=[], state=BuildState.BUILDING, group=("beta",))
+
+    assert harness.json(explain, made)["first_use"] == {
+        node: {"image": "debian", "beside": "debian/2"}
+    }
+    said = "which is made on first use; build debian/2 is being made beside it"
+    assert said in harness.call(explain, made).stdout
+
+
 def test_nodes_tell_their_build(harness: ImageHarness) -> None:
     """Those of an image of ours."""
     harness.launcher.ready_node(image_id="debian/42")

@@ -117,6 +117,12 @@ def test_what_contradicts_it_is_a_problem(more: str, said: str, told: Says) -> N
     assert any(line.startswith(said) for line in found), found
 
 
+def test_a_word_that_nobody_knows_is_told_once(told: Says) -> None:
+    """It may have been meant to be on-demand: what stands with that is no mistake then."""
+    (line,) = told("    build: ondemand\n    ttl: 24h\n", GOOD)
+    assert line.startswith("images.noble.build: 'ondemand' is not one of the known words")
+
+
 def test_a_step_of_all_images_counts_only_where_it_is_taken(told: Says) -> None:
     """Without the default steps none of their secrets is known to a job."""
     assert told(f"{ON_DEMAND}    default-steps: false\n{SECRETIVE}", GOOD) == []

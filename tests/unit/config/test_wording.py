@@ -132,6 +132,14 @@ TOP = [
         "zookeeper: {tls: 3}",
         "zookeeper.tls: must be a mapping, not 3; known here: ca, cert, check-hostname, key",
     ),
+    (
+        "images: {a: {command: mkdisk}}",
+        "images.a.command: must be a mapping, not 'mkdisk'; write {run: …}; known here: disk-form",
+    ),
+    (
+        "image-defaults: {checks: [{script: test -s /a}]}",
+        "image-defaults.checks[0].script: must be a mapping, not 'test -s /a'; write {inline: …};",
+    ),
     ("web: {port: 99999}", "web.port: 99999 is out of range; must be at most 65,535"),
     ("web: {prot: 1}", "web.prot: no such key; did you mean 'port'? known here: listen, port"),
     ("web: {Port: 1}", "web.Port: no such key; did you mean 'port'? known here: listen, port"),

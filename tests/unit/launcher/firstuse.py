@@ -74,6 +74,7 @@ def put_build(made: World, number: int, **fields: Any) -> None:
             "requested_s": 1.0,
             "since_s": 1.0,
             "fingerprint": print_of(made),
+            "group": (made.policy.provider,),
             **fields,
         }
     )

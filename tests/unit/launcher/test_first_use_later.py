@@ -172,6 +172,8 @@ def test_a_request_is_told_what_is_made_and_what_is_made_beside_it() -> None:
     verdict = think(made).verdicts[view.id]
     assert verdict.reason.endswith("build noble/4 is being made beside it")
     assert verdict.numbers["beside"] == "noble/4"
+    put_build(made, 5, state=BuildState.BUILDING, group=("there",))
+    assert think(made).verdicts[view.id].numbers["beside"] == "noble/4"
     current(made, 4)
     assert "first use" not in think(made).verdicts[view.id].reason
     put_build(made, 4, fingerprint="x")
