@@ -310,6 +310,22 @@ def test_folders_go_however_deep_they_are(here: Here) -> None:
     assert here.run(_DEEP) == b"x"
 
 
+def test_nothing_is_touched_where_a_command_has_put_a_link_in_its_folders_place(
+    tmp_path: Path,
+) -> None:
+    """Whoever goes through what is left would go through what the link names."""
+    here, else_where = Here(tmp_path / "commands"), tmp_path / "elsewhere"
+    (else_where / "open").mkdir(parents=True)
+    (else_where / "open").chmod(0o755)
+    (else_where / "file").touch()
+    mine = 'cd -P "$HOME/.." && mine=$PWD && mv "$mine" "$mine-moved"'
+    assert here.run(f'printf x >"$REMUDA_OUTPUT"; {mine} && ln -s {else_where} "$mine"') == b"x"
+    for _ in range(2):
+        assert (else_where / "open").stat().st_mode & 0o777 == 0o755
+        assert (else_where / "file").exists()
+        end_left_commands(here.folder)
+
+
 def test_a_builder_starts_whatever_a_command_has_left(here: Here) -> None:
     """What one that was killed has left is never a reason not to start."""
     with own_folder(here.folder, "command-", lambda _: None) as left:
