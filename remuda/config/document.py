@@ -35,8 +35,8 @@ _INT: Final = re.compile(r"[-+]?[0-9]+")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 #: Where the parser quotes a word: it may be a password that begins with *, & or !.
 _QUOTED: Final = re.compile(r"(alias|anchor|handle|tag) (?:'[^'\n]{0,1024}'|\"[^\"\n]{0,1024}\")")
-#: Escapes make them, as JSON writes a character beyond 16 bits in two halves.
-_NO_TEXT: Final = re.compile(r"[\0\ud800-\udfff]")
+#: What no text of ours holds. Escapes make it: JSON writes some characters in two halves.
+NO_TEXT: Final = re.compile(r"[\0\ud800-\udfff]")
 _LEADING_ZERO: Final = re.compile(r"[-+]?0[0-9]")
 
 
@@ -240,7 +240,7 @@ class _Builder:
 
     def _expect_text(self, node: yaml.ScalarNode, path: Path) -> None:
         """Complain of what no program, file or record could be given."""
-        found = _NO_TEXT.search(str(node.value))
+        found = NO_TEXT.search(str(node.value))
         if found is not None and found[0] == "\0":
             self._flaw(node, path, "has a NUL in it", "leave it out: no text of ours holds one")
         elif found is not None:
