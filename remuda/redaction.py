@@ -173,8 +173,13 @@ def redact_middle(text: str, chars_max: int) -> str:
     if len(text) <= chars_max:
         return _redacted(text)
     head = chars_max // 4
-    begin = _redacted(text[: head + MARGIN])[:head]
+    begin = redact_begin(text, head)
     return f"{begin} …{len(text) - chars_max} characters… {redact_end(text, chars_max - head)}"
+
+
+def redact_begin(text: str, chars_max: int) -> str:
+    """Return the first *chars_max* characters of *text*, without secrets."""
+    return _redacted(text[: chars_max + MARGIN])[:chars_max]
 
 
 def redact_end(text: str, chars_max: int) -> str:

@@ -17,11 +17,11 @@ from remuda.model.builtfile import BuiltFile
 from remuda.model.image import BuildId
 from remuda.model.tags import ImageTags
 from remuda.secret import Secret
+from remuda.ssh.tail import last_line
 
 MIB: Final = 1 << 20
 _MIB_OF_GIB: Final = 1024
 _GIB: Final = 1 << 30
-_LAST_LINE_CHARS_MAX: Final = 300
 #: Of the builder's own environment a command gets these: where programs are, and the time zone.
 KEPT: Final = ("PATH", "TZ")
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -162,8 +162,7 @@ def why_failed(end: CommandEnd) -> tuple[Blame, str] | None:
         return None
     if end.code < 0:  # none of ours: somebody else on this host, or the kernel for want of memory
         return Blame.BUILDER, f"it was killed by signal {-end.code}"
-    lines = (line.strip() for line in reversed(end.output.splitlines()))
-    last = next((line for line in lines if line), "")[:_LAST_LINE_CHARS_MAX]
+    last = last_line(end.output)
     said = f"exit code {end.code}"
     return blame_of(end.output), f"{last} ({said})" if last else said
 

@@ -181,7 +181,8 @@ class _Writing(Attempt):
             if isinstance(found, str):
                 raise blame.fail("file", Blame.RECIPE, found)
             stream.seek(0)
-            while piece := stream.read(_PIECE_BYTES):
+            # No more than was found: whoever still writes would be read for ever.
+            while read <= size_bytes and (piece := stream.read(_PIECE_BYTES)):
                 self.waiting.check()
                 sha256.update(piece)
                 sha512.update(piece)

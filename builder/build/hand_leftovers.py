@@ -4,7 +4,6 @@ A process is known by its environment, which it has from the command that starte
 the command's folder stands there, and nowhere else. Who clears his environment is not found.
 """
 
-import contextlib
 import logging
 import os
 import re
@@ -13,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from builder.hands.own_folder import remove_tree
+from builder.hands.tree import remove_tree
 
 log = logging.getLogger(__name__)
 
@@ -45,10 +44,6 @@ def remove_own(own: Path) -> None:
         # Whatever is mounted is none of the command's own: it might be all of this host.
         log.warning("command.mounts_left folder=%s mounted=%s", own, mounted[0])
         return
-    for folder, names, _ in os.walk(own):
-        for name in names:
-            with contextlib.suppress(OSError):
-                _make_removable(Path(folder) / name)
     remove_tree(own)
     if own.exists():
         log.warning("command.files_left folder=%s", own)
@@ -65,11 +60,6 @@ def mounts_below(own: Path, mountinfo: Path = _PROC / "self" / "mountinfo") -> l
         if point == top or point.startswith(f"{top}/"):
             found.append(point)
     return found
-
-
-def _make_removable(folder: Path) -> None:
-    if not folder.is_symlink():
-        folder.chmod(0o700)
 
 
 def _marked(own: Path) -> Iterator[int]:

@@ -6,20 +6,16 @@ was killed can be told from what another one of the same user works with.
 
 import fcntl
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from builder.hands.tree import opened_folder, remove_tree
+
 #: Nothing is in such a folder.
 _UNNAMED: Final = "new-"
-
-
-def remove_tree(folder: Path) -> None:
-    """Remove a folder with all that is in it, as far as that can be done."""
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -44,11 +40,13 @@ def own_folder(
         own = own.rename(own.with_name(prefix + own.name.removeprefix(_UNNAMED)))
         yield own
     finally:
-        remove(own)
-        os.close(held)
+        try:
+            remove(own)
+        finally:
+            os.close(held)
 
 
-def remove_left(parent: Path, prefix: str, remove: Callable[[Path], None] = shutil.rmtree) -> int:
+def remove_left(parent: Path, prefix: str, remove: Callable[[Path], None] = remove_tree) -> int:
     """Remove the folders of processes that are no more; return how many were."""
     removed = 0
     for one in sorted(parent.glob(f"{prefix}*")):
@@ -58,13 +56,10 @@ def remove_left(parent: Path, prefix: str, remove: Callable[[Path], None] = shut
 
 
 def _remove_if_left(own: Path, remove: Callable[[Path], None]) -> bool:
-    number = os.open(own, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    else:
+    with opened_folder(own) as number:
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
         remove(own)
         return True
-    finally:
-        os.close(number)

@@ -28,6 +28,7 @@ from remuda.cloud.api import (
     UnauthorizedError,
     UnknownOutcomeError,
 )
+from remuda.redaction import redact_begin
 
 #: What a cloud asks for beyond this is not believed: a provider must not be silenced for a day.
 RETRY_AFTER_S_MAX: Final = 3600.0
@@ -246,4 +247,4 @@ def _without_user_data(text: str) -> str:
 
 def _clip(text: str) -> str:
     text = " ".join(_without_user_data(text[:_BODY_MAX]).split())
-    return text if len(text) <= TEXT_MAX else f"{text[:TEXT_MAX]}…"
+    return text if len(text) <= TEXT_MAX else f"{redact_begin(text, TEXT_MAX)}…"

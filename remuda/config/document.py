@@ -35,6 +35,8 @@ _INT: Final = re.compile(r"[-+]?[0-9]+")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 #: Where the parser quotes a word: it may be a password that begins with *, & or !.
 _QUOTED: Final = re.compile(r"(alias|anchor|handle|tag) (?:'[^'\n]{0,1024}'|\"[^\"\n]{0,1024}\")")
+#: What no text of ours holds. Escapes make it: JSON writes some characters in two halves.
+NO_TEXT: Final = re.compile(r"[\0\ud800-\udfff]")
 _LEADING_ZERO: Final = re.compile(r"[-+]?0[0-9]")
 
 
@@ -221,10 +223,12 @@ class _Builder:
         if not isinstance(node, yaml.ScalarNode):
             self._flaw(node, path, "has a key that is a list or mapping", "keys are plain text")
             return None
+        self._expect_text(node, path)
         return str(node.value)
 
     def _scalar(self, node: yaml.ScalarNode, path: Path) -> Scalar:
         text = str(node.value)
+        self._expect_text(node, path)
         if node.tag not in _PLAIN_TAGS:
             self._flaw(node, path, f"has the tag {node.tag.replace(_TAG, '!!')!r}", "leave it out")
             return text
@@ -233,6 +237,15 @@ class _Builder:
     def _expect_tag(self, node: yaml.Node, path: Path, name: str) -> None:
         if node.tag != _TAG + name:
             self._flaw(node, path, f"has the tag {node.tag.replace(_TAG, '!!')!r}", "leave it out")
+
+    def _expect_text(self, node: yaml.ScalarNode, path: Path) -> None:
+        """Complain of what no program, file or record could be given."""
+        found = NO_TEXT.search(str(node.value))
+        if found is not None and found[0] == "\0":
+            self._flaw(node, path, "has a NUL in it", "leave it out: no text of ours holds one")
+        elif found is not None:
+            hint = "write the character itself, or \\U and its eight digits"
+            self._flaw(node, path, "has half of a character in it", hint)
 
     def _tally(self, node: yaml.Node) -> None:
         self._count += 1

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from remuda.config.base import Section
-from remuda.config.document import Path
+from remuda.config.document import NO_TEXT, Path
 from remuda.config.report import Report
 from remuda.config.shape import sections, shapes
 from remuda.known_secrets import KNOWN
@@ -53,6 +53,8 @@ def _replaced(
         name = match.group(1)
         if name is None:
             report.problem(path, "has a ${ without a name", "write ${NAME}, or $${ for a plain ${")
+        elif name in environ and NO_TEXT.search(environ[name]):
+            report.problem(path, f"the environment's {name} is no text in UTF-8", "set it to one")
         elif name in environ:
             if is_secret_name(name):
                 KNOWN.hold(f"environment {name}", [environ[name]])

@@ -6,6 +6,7 @@ from typing import Final
 
 from remuda.config.document import Document, Flaw, Path, Place
 from remuda.config.problems import Problem
+from remuda.redaction import redact_begin
 
 #: A file with more problems than this is not the file that was meant.
 PROBLEMS_MAX: Final = 500
@@ -83,7 +84,7 @@ def dotted(path: Path) -> str:
 
 
 def _clipped(text: str) -> str:
-    return text if len(text) <= _TEXT_MAX else f"{text[:_TEXT_MAX]}…"
+    return text if len(text) <= _TEXT_MAX else f"{redact_begin(text, _TEXT_MAX)}…"
 
 
 def _in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:

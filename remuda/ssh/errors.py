@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Final
 
-from remuda.redaction import MARGIN, redact_text
+from remuda.redaction import redact_begin
 
 #: Machines choose some of the words in our errors; nobody reads more than this of them.
 TEXT_MAX: Final = 400
@@ -19,7 +19,7 @@ class SshError(Exception):
 
     def __init__(self, why: str) -> None:
         """Say *why*, or its beginning: it goes into logs and records, so it is redacted here."""
-        super().__init__(redact_text(why[: TEXT_MAX + MARGIN])[:TEXT_MAX])
+        super().__init__(redact_begin(why, TEXT_MAX))
 
 
 class NotYetError(SshError):

@@ -12,7 +12,7 @@ from remuda.ssh.answers import Answers
 from remuda.ssh.api import OUT_OF_TIME, Heard, Script
 from remuda.ssh.errors import ConnectionLostError
 from remuda.ssh.link import BROKEN, Link
-from remuda.ssh.tail import Tail
+from remuda.ssh.tail import Tail, last_line
 from remuda.ssh.wrapping import (
     CANNOT_CODE,
     KILL_AFTER_S,
@@ -47,9 +47,6 @@ ENDING_S: Final = 3.0
 STOPPED: Final = "stopped by us"
 
 _CHUNK: Final = 64 * 1024
-
-#: How much of a script's last line goes into the sentence that says why it failed.
-_LAST_LINE_MAX: Final = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,22 +249,17 @@ def _unanswered(code: int, noise: str, *, begun: bool) -> str:
     """Say what an account did that gave no answer."""
     if begun:
         return "the account's shell ended with exit code 0, but what it was told to run did not end"
-    said = _last_line(noise)
+    said = last_line(noise)
     if said:
         return f"the account does not run commands; it says: {said}"
     return f"the account does not run commands: exit code {code}, and no answer"
-
-
-def _last_line(text: str) -> str:
-    lines = (line.strip() for line in reversed(text.split("\n")))
-    return next((line for line in lines if line), "")[:_LAST_LINE_MAX]
 
 
 def _verdict(script: Script, code: int, heard: Heard) -> str:
     """Say why a script that ended by itself has failed, or return an empty string."""
     if code == 0:
         return script.judge(heard) if script.judge else ""
-    last = _last_line(heard.output)
+    last = last_line(heard.output)
     if not last:
         return f"exit code {code}"
     return last if code in {1, CANNOT_CODE} else f"{last} (exit code {code})"

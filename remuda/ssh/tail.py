@@ -1,8 +1,12 @@
 """The end of what a machine prints, fit for records and logs."""
 
 from collections import deque
+from typing import Final
 
-from remuda.redaction import MARGIN, redact_end
+from remuda.redaction import MARGIN, redact_end, redact_text
+
+#: How much of a last line goes into the sentence that says why something failed.
+LAST_LINE_CHARS_MAX: Final = 300
 
 
 class Tail:
@@ -31,6 +35,15 @@ class Tail:
             return kept
         note = f"[{self.total - self._bytes_max} bytes left out]\n"
         return note + redact_end(_decoded(seen), len(kept))
+
+
+def last_line(text: str) -> str:
+    """Return the beginning of the last line that says something, for a sentence; or nothing.
+
+    Secrets are masked before lines and pieces are cut: nobody would know half of one.
+    """
+    lines = (line.strip() for line in reversed(redact_text(text).splitlines()))
+    return next((line for line in lines if line), "")[:LAST_LINE_CHARS_MAX]
 
 
 def _decoded(data: bytes) -> str:

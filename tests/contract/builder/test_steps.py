@@ -239,6 +239,11 @@ def test_a_secret_that_a_step_prints_is_masked_in_what_is_told_of_its_failure(
     assert VALUE not in why
     assert "cannot log in with" in why
 
+    _, why = bench.fails(
+        {"command": f'echo "{"x" * 290}$TOKEN"; exit 2', "secrets": ["TOKEN"]},
+    )
+    assert VALUE[:6] not in why
+
 
 # -- packages ----------------------------------------------------------------------------------
 

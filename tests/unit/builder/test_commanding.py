@@ -9,6 +9,7 @@ from builder.build import commanding
 from builder.build.commanding import CommandEnd, CommandOrder, Cut
 from builder.upload.disk_format import virtual_bytes
 from remuda.config.imagecommand import ImageCommandFrom
+from remuda.known_secrets import KNOWN
 from remuda.model import tags
 from remuda.model.build import Blame
 from remuda.model.builtfile import BuiltFile
@@ -88,6 +89,16 @@ def test_a_host_without_path_has_a_usual_one() -> None:
 def test_whose_failure_an_end_is(end: CommandEnd, found: tuple[Blame, str] | None) -> None:
     """Most are the command's own."""
     assert commanding.why_failed(end) == found
+
+
+@pytest.mark.parametrize("before", ["", "x" * 280, "x\n"])
+def test_of_a_secret_in_its_last_line_no_half_is_told(before: str) -> None:
+    """Whoever masks what is told of a failure would not know it, once it was cut."""
+    value = "first-line-of-it\n" + "swordfish-" * 30
+    KNOWN.hold("test", [value])
+    found = commanding.why_failed(CommandEnd(code=1, output=f"{before}{value}\n"))
+    assert found is not None
+    assert "sword" not in found[1]
 
 
 @pytest.mark.parametrize(

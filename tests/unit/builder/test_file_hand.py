@@ -1,6 +1,7 @@
 """The hand of a build whose file a command writes: its way, its faults, and its ends."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ class FileBench(Bench):
             image="debian", fingerprint="f", groups=((PROVIDER,),), on_host=True
         )
         self.put_build(base=None)
+        self.stopped: Callable[[], bool] = lambda: self.stop
 
     def make(self, **changes: Any) -> str | None:
         """Make the build; return why there is no image, or None."""
@@ -55,7 +57,7 @@ class FileBench(Bench):
         hand = FileHand(
             store=self.store, clock=self.clock, commands=self.commands, environ={}, wait=self.wait
         )
-        ended = hand.make(FileInCloud(**how), self.log, lambda: self.stop)
+        ended = hand.make(FileInCloud(**how), self.log, self.stopped)
         assert self.log.closed
         assert self.log.ok is (ended.why is None)
         return ended.why
@@ -168,6 +170,24 @@ def test_a_file_that_is_replaced_once_it_was_looked_at_is_refused(bench: FileBen
     assert bench.make() is not None
     assert bench.build().value.state is BuildState.REQUESTED
     assert "should have been something else" in bench.mishap().message
+
+
+def test_a_file_that_grows_while_it_is_read_is_not_read_for_ever(bench: FileBench) -> None:
+    """Whoever has cleared his environment may go on writing, and a hole costs him nothing."""
+    grown = 0
+
+    def grow() -> bool:
+        nonlocal grown
+        for path in bench.commands.folder.glob("disk-*"):
+            if grown < 50:
+                grown += 1
+                os.truncate(path, path.stat().st_size + (4 << 20))
+        return False
+
+    bench.stopped = grow
+    assert bench.make() is not None
+    assert "its file changes though the command has ended" in bench.mishap().message
+    assert grown < 10
 
 
 def test_a_transfer_that_breaks_is_begun_again(bench: FileBench) -> None:

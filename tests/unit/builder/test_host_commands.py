@@ -84,7 +84,10 @@ class Here:
 def here(tmp_path: Path) -> Iterator[Here]:
     """A folder, of which nothing is left in the end."""
     yield Here(tmp_path / "commands")
-    assert list((tmp_path / "commands").iterdir()) == []
+    left = list((tmp_path / "commands").iterdir())
+    for one in left:  # so deep, perhaps, that the next run of all tests could not remove it
+        subprocess.run(["/bin/rm", "-rf", one], check=False)
+    assert left == []
 
 
 def gone(pid: int) -> bool:
@@ -305,6 +308,44 @@ def test_what_is_read_is_what_was_looked_at(here: Here) -> None:
 def test_folders_that_cannot_be_entered_go_as_well(here: Here) -> None:
     """What a command closes to itself is no reason to keep it."""
     here.run('mkdir -p a/b; touch a/b/c; chmod 0 a/b a; printf x >"$REMUDA_OUTPUT"')
+
+
+_DEEP = """
+mkdir -p away closed/within; cd closed; chmod 0 within; chmod 0 .; cd ..; chmod 0 closed; chmod 0 ..
+n=0; while [ $n -lt 1100 ]; do mkdir d && cd -P d || exit 3; n=$((n + 1)); done
+touch file; ln -s / root; mkfifo pipe; printf x >"$REMUDA_OUTPUT"
+"""
+
+
+def test_folders_go_however_deep_they_are(here: Here) -> None:
+    """Names as long as theirs no file system takes, and no interpreter so many calls."""
+    assert here.run(_DEEP) == b"x"
+
+
+def test_nothing_is_touched_where_a_command_has_put_a_link_in_its_folders_place(
+    tmp_path: Path,
+) -> None:
+    """Whoever goes through what is left would go through what the link names."""
+    here, else_where = Here(tmp_path / "commands"), tmp_path / "elsewhere"
+    (else_where / "open").mkdir(parents=True)
+    (else_where / "open").chmod(0o755)
+    (else_where / "file").touch()
+    mine = 'cd -P "$HOME/.." && mine=$PWD && mv "$mine" "$mine-moved"'
+    assert here.run(f'printf x >"$REMUDA_OUTPUT"; {mine} && ln -s {else_where} "$mine"') == b"x"
+    for _ in range(2):
+        assert (else_where / "open").stat().st_mode & 0o777 == 0o755
+        assert (else_where / "file").exists()
+        end_left_commands(here.folder)
+
+
+def test_a_builder_starts_whatever_a_command_has_left(here: Here) -> None:
+    """What one that was killed has left is never a reason not to start."""
+    with own_folder(here.folder, "command-", lambda _: None) as left:
+        (left / "home").mkdir()
+        variables = {"PATH": os.environ["PATH"], "REMUDA_OUTPUT": f"{left}/disk"}
+        words = ["/bin/sh", "-c", _DEEP]
+        subprocess.run(words, cwd=left / "home", env=variables, check=True)
+    assert end_left_commands(here.folder) == 1
 
 
 def test_what_a_killed_builder_has_left_ends_with_the_next_one(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from remuda.cloud.api import (
     UnknownOutcomeError,
 )
 from remuda.cloud.errors import Answer, Effect
+from remuda.known_secrets import KNOWN
 
 NOW_S = 1_000_000.0
 
@@ -126,6 +127,13 @@ def test_message_withholds_user_data_and_is_bounded() -> None:
 
     assert "c2VjcmV0" not in str(errors.of_answer(_answer(400, quoted), Effect.CREATE, now_s=NOW_S))
     assert len(errors.message_of(_answer(400, "x" * 10_000))) <= errors.TEXT_MAX + 1
+
+
+def test_message_that_is_cut_tells_no_half_of_a_secret() -> None:
+    """Who masks it later would not know that half."""
+    KNOWN.hold("test", ["swordfish-and-more-of-it"])
+    text = "x" * (errors.TEXT_MAX - 10) + "swordfish-and-more-of-it" + "y" * 100
+    assert "sword" not in errors.message_of(_answer(400, text))
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,21 @@ def test_tags_are_flaws(text: str) -> None:
     assert "has the tag" in parse(text).flaws[0].message
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (r'[a, "b\0c"]', "has a NUL in it"),
+        (r'[a, "b\ud83d\ude00"]', "has half of a character in it"),
+        (r'[a, "b\udcff"]', "has half of a character in it"),
+        (r'[a, {"b\0": 1}]', "has a NUL in it"),
+    ],
+)
+def test_what_no_text_holds_is_a_flaw(text: str, message: str) -> None:
+    """No program could be given it, and no record could be written with it."""
+    (flaw,) = parse(text).flaws
+    assert (flaw.path[0], flaw.place.line, flaw.message) == (1, 1, message)
+
+
 def test_keys_that_are_no_text_are_flaws() -> None:
     """A list as a key is legal YAML."""
     document = parse("? [a, b]\n: 1\nc: 2\n")

@@ -25,6 +25,17 @@ def test_a_missing_variable_is_a_problem(says: Lines, good: str) -> None:
     ]
 
 
+def test_a_variable_that_is_no_text_is_a_problem(says: Lines, good: str) -> None:
+    """Bytes of it come as halves of characters, which no record and no machine can be given."""
+    text, value = (
+        good.replace("cloud: osic", "cloud: ${CLOUD}"),
+        b"a\xff".decode(errors="surrogateescape"),
+    )
+    assert says(text, environ={"CLOUD": value}) == [
+        ("6:12: providers.osic.cloud: the environment's CLOUD is no text in UTF-8; set it to one")
+    ]
+
+
 def test_what_is_no_reference_is_a_problem(says: Lines, good: str) -> None:
     """Shell's ${A:-b} is not ours."""
     assert says(good.replace("cloud: osic", "cloud: ${A:-b}"), environ={"A": "x"}) == [

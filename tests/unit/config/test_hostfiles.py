@@ -78,7 +78,6 @@ def test_user_data_twice(says: Lines, good: str, tmp_path: Path) -> None:
         (".", "'.' is a directory; looked for in {0}"),
         ("pipe", "'pipe' is a pipe, not a file; looked for in {0}"),
         ("~nobody.at.all/x", "'~nobody.at.all/x' begins with ~ but that home is not known"),
-        ('"a\\0b"', "'a\\x00b' is not a file name; looked for in {0}"),
         ("large", "'large' is larger than the allowed 262,144 bytes; looked for in {0}"),
         ("binary", "'binary' is not UTF-8 text (byte 1); looked for in {0}"),
     ],
@@ -93,6 +92,15 @@ def test_scripts_that_cannot_be_read(
 
     assert says(_with_setup(good, f"{{file: {name}}}")) == [
         f"3:19: labels.small.setup.file: {complaint.format(tmp_path)}"
+    ]
+
+
+def test_what_no_file_can_be_called_is_said(says: Lines, good: str, tmp_path: Path) -> None:
+    """And why it is none."""
+    where = "3:19: labels.small.setup.file: "
+    assert says(_with_setup(good, '{file: "a\\0b"}')) == [
+        f"{where}'a\\x00b' is not a file name; looked for in {tmp_path}",
+        f"{where}has a NUL in it; leave it out: no text of ours holds one",
     ]
 
 

@@ -16,7 +16,14 @@ import pytest
 from remuda.cloud import errors, images
 from remuda.config.name_guesses import listed, nearest
 from remuda.known_secrets import KnownSecrets
-from remuda.redaction import redact, redact_end, redact_middle, redact_text, secrets_in
+from remuda.redaction import (
+    redact,
+    redact_begin,
+    redact_end,
+    redact_middle,
+    redact_text,
+    secrets_in,
+)
 from remuda.visible import visible, visible_lines
 from tests.support import source as code
 from tests.support.growth import excess
@@ -143,6 +150,7 @@ def _known() -> KnownSecrets:
 READERS: Final[dict[str, Callable[[str], object]]] = {
     "redact": lambda text: redact("cause", {"a": [text], text: text}),
     "redact_text": redact_text,
+    "redact_begin": lambda text: redact_begin(text, 30_000),
     "redact_end": lambda text: redact_end(text, 30_000),
     "redact_middle": lambda text: redact_middle(text, 2_000),
     "secrets_in": secrets_in,

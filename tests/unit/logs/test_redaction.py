@@ -16,6 +16,7 @@ from remuda.known_secrets import (
 from remuda.redaction import (
     BLANK,
     redact,
+    redact_begin,
     redact_end,
     redact_middle,
     redact_text,
@@ -176,7 +177,7 @@ def test_the_registry_is_bounded() -> None:
     assert long[-100:] not in known.mask(long, "#")
 
 
-@pytest.mark.parametrize("cut", [redact_end, redact_middle])
+@pytest.mark.parametrize("cut", [redact_begin, redact_end, redact_middle])
 @pytest.mark.parametrize("at", range(90, 110))
 def test_a_secret_at_a_cut_is_not_halved(cut: object, at: int) -> None:
     """It is seen whole before the cut."""
@@ -186,7 +187,7 @@ def test_a_secret_at_a_cut_is_not_halved(cut: object, at: int) -> None:
         "x" * 290 + "half-of-it-is-secret" + "y" * at,
         "x" * at + " password=half-of-it-is-secret " + "y" * 290,
     ):
-        shown = cut(text, 300 if cut is redact_end else 400)  # type: ignore[operator]
+        shown = cut(text, 400 if cut is redact_middle else 300)  # type: ignore[operator]
         parts = {"half-of-it-is-secret"[i : i + 5] for i in range(16)}
         assert not [one for one in parts if one in shown]
 
