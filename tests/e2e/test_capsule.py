@@ -104,18 +104,16 @@ def test_a_machine_is_told_of_while_it_lives_and_when_its_job_has_failed(
     stage: Stage, client: Client
 ) -> None:
     """By its launcher, asked by a wish in its record; the job's own capsule takes its place."""
-    nodes = client.request("job").wait(60)
-    node = nodes[0].id
-    alive = remuda(stage, "capsule", node, "--json")
-    assert alive.returncode == 0, alive.stderr
-    told = json.loads(alive.stdout)
-    assert (told["kind"], told["provider"]) == ("asked", "alpha")
-    assert told["token"]
-    assert told["moments"][0]["name"] == "planned"
-    assert nodes[0].valid
-
-    nodes[0].report(ok=False, why="2 tests failed")
-    nodes.release()
+    with client.request("job", deadline_s=60) as nodes:
+        node = nodes[0].id
+        alive = remuda(stage, "capsule", node, "--json")
+        assert alive.returncode == 0, alive.stderr
+        told = json.loads(alive.stdout)
+        assert (told["kind"], told["provider"]) == ("asked", "alpha")
+        assert told["token"]
+        assert told["moments"][0]["name"] == "planned"
+        assert nodes[0].valid
+        nodes[0].report(ok=False, why="2 tests failed")
     stage.until(lambda: node not in stage.nodes(), "the node to be deleted")
     after = json.loads(remuda(stage, "capsule", node, "--json").stdout)
     assert (after["kind"], after["why"]) == ("job", "2 tests failed")

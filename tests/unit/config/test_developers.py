@@ -47,6 +47,8 @@ developers:
         ("{}", "exactly one of key, file, url"),
         (f'{{key: {ED25519}, url: "https://h/x"}}', "url"),
     ],
+    # The keys are others in each process, and names of tests have to be the same.
+    ids=["options", "nonsense", "private", "http", "password", "no file", "nothing", "two"],
 )
 def test_each_problem_is_said(good: str, reads: Reads, entry: str, why: str) -> None:
     """With what to write, and without what might be a secret."""
