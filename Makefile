@@ -116,6 +116,10 @@ chaos: install ## Kill and freeze real processes, and judge what comes of it (RO
 	    REMUDA_CHAOS_MINUTES=$(or $(MINUTES),2) REMUDA_SEED=$$seed $(PYTEST) -m chaos; \
 	done
 
+.PHONY: crashes
+crashes: install ## End builders at every moment, in every way (minutes; `make test` has all of one way)
+	$(BIN)/python -m tests.unit.builder.crashes
+
 .PHONY: bench
 bench: install ## Measure against the raw chain of ZooKeeper operations
 	$(BIN)/python -m tests.bench

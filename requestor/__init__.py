@@ -27,7 +27,8 @@ from requestor.errors import (
     RequestTimeoutError,
     WishError,
 )
-from requestor.nodes import LeasedNode, LeaseState, NodeSet
+from requestor.nodes import LeasedNode, LeaseState
+from requestor.nodeset import NodeSet
 from requestor.pending import PendingRequest
 
 __all__ = [

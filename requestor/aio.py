@@ -10,7 +10,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from types import TracebackType
 
-from requestor.nodes import NodeSet
+from requestor.nodeset import NodeSet
 from requestor.pending import PendingRequest
 
 

@@ -22,7 +22,7 @@ from requestor.errors import (
     RequestTimeoutError,
     WaitInterruptedError,
 )
-from requestor.nodes import NodeSet
+from requestor.nodeset import NodeSet
 from requestor.watch import ZnodeWatch
 
 log = logging.getLogger(__name__)

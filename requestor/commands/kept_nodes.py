@@ -14,7 +14,7 @@ from remuda.runtime.clock import Clock
 from remuda.store import paths
 from remuda.store.api import Store, StoreAwayError
 from requestor.commands.ending import Ending
-from requestor.nodes import NodeSet
+from requestor.nodeset import NodeSet
 
 #: In ``user_data`` of a node in use: `remuda release` may mark it used, and we shall notice.
 KEPT: Final = "kept"

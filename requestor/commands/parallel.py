@@ -16,7 +16,8 @@ from remuda.ssh.errors import HostKeyUnknownError, KeyFileError, NoKeyError, Ssh
 from remuda.ssh.meter import fetched_bytes, meter_script, read_received
 from remuda.ssh.session import SshSession
 from requestor.commands.ending import EXIT_SSH
-from requestor.nodes import LeasedNode, NodeSet
+from requestor.nodes import LeasedNode
+from requestor.nodeset import NodeSet
 
 #: As timeout(1) does.
 EXIT_OUT_OF_TIME: Final = 124

@@ -27,7 +27,7 @@ from requestor.commands.kept_nodes import KEPT, Keeper, Wakeup
 from requestor.commands.options import Asking, asking_of, asking_options, labels_of_words
 from requestor.commands.streams import JsonReporter
 from requestor.commands.waiting import accept, tell_people
-from requestor.nodes import NodeSet
+from requestor.nodeset import NodeSet
 
 #: A script that forgets its machines keeps them no longer than this.
 _DETACHED_DEFAULT_S: Final = 12 * 3600.0

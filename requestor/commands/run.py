@@ -34,7 +34,7 @@ from requestor.commands.streams import JsonReporter, PlainReporter, RunReporter
 from requestor.commands.waiting import accept
 from requestor.context import default_requestor
 from requestor.errors import RequestorError
-from requestor.nodes import NodeSet
+from requestor.nodeset import NodeSet
 
 if TYPE_CHECKING:
     from remuda.cloud.objects import ObjectStore

@@ -17,7 +17,7 @@ from remuda.store.api import StoreAwayError
 from remuda.visible import visible
 from requestor.commands.ending import Ending
 from requestor.errors import RequestTimeoutError
-from requestor.nodes import NodeSet
+from requestor.nodeset import NodeSet
 from requestor.pending import PendingRequest
 
 #: Verdicts are read anew this often for a person at a terminal.

@@ -10,7 +10,7 @@ from remuda.model.node import NodeState
 from remuda.store import paths
 from remuda.store.core import WireStore
 from requestor.errors import PromiseBrokenError
-from requestor.nodes import NodeSet
+from requestor.nodeset import NodeSet
 from requestor.pending import PendingRequest
 from tests.contract.requestor.conftest import DEADLINE_S, Bench
 from tests.support.deadline import wait_for

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from requestor.client import Client
-from requestor.nodes import NodeSet
+from requestor.nodeset import NodeSet
 from tests.fakes.store import FakeStore, FakeZookeeper
 from tests.support.standin import StandIn
 

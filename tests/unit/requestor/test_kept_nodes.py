@@ -9,7 +9,7 @@ from remuda.model.ids import NodeId
 from remuda.store.api import Store, StoreAwayError
 from requestor.commands.ending import Ending
 from requestor.commands.kept_nodes import Keeper, Wakeup
-from requestor.nodes import NodeSet
+from requestor.nodeset import NodeSet
 from tests.fakes.clock import ManualClock
 
 NODE = NodeId("0000000001")

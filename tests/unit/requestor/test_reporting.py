@@ -12,7 +12,8 @@ from remuda.model.node import NodeState
 from remuda.store import paths
 from remuda.store.api import Delete, Set
 from requestor.errors import NodesLostError, RequestorError
-from requestor.nodes import LeaseState, NodeSet
+from requestor.nodes import LeaseState
+from requestor.nodeset import NodeSet
 from tests.unit.requestor.conftest import Bench
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from builder.assembly import TREE
 from builder.place.sites import image_tags
 from remuda.cloud.image_store import ImageOrder
 from remuda.config.model import Config
@@ -62,7 +63,7 @@ class Installation:
         self.zookeeper.watch = self.rules.written  # type: ignore[method-assign]
         self.land = Land(self.clock, self.zookeeper, lambda: self.library)
         if saved is None:
-            self.land.store.ensure(paths.IMAGES, paths.BUILDERS)
+            self.land.store.ensure(*TREE)
             data = INSTALLATION.encode()
             self.land.store.commit([Create(path=paths.INSTALLATION, data=data)])
             self.strangers()

@@ -130,7 +130,7 @@ def _new(folder: Path) -> Path:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("when", "every"),
-    [(When.AFTER, 1), (When.LATE, 1), (When.FROZEN, 8), (When.SLOW, 8), (When.STUCK, 8)],
+    [(When.AFTER, 1), (When.LATE, 4), (When.FROZEN, 16), (When.SLOW, 16), (When.STUCK, 16)],
 )
 def test_the_first_builds_survive_their_builder(tmp_path: Path, when: When, every: int) -> None:
     """They are made, copied, proven and swapped in, though the clouds have their faults, too."""
@@ -140,7 +140,7 @@ def test_the_first_builds_survive_their_builder(tmp_path: Path, when: When, ever
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("when", "every"),
-    [(When.AFTER, 1), (When.LATE, 1), (When.FROZEN, 2), (When.SLOW, 3), (When.STUCK, 3)],
+    [(When.AFTER, 1), (When.LATE, 4), (When.FROZEN, 2), (When.SLOW, 3), (When.STUCK, 3)],
 )
 def test_what_is_revoked_goes_whatever_becomes_of_builders(
     tmp_path: Path, when: When, every: int

@@ -48,7 +48,7 @@ def first(folder: Path, blow: Blow | None) -> tuple[Installation, Life]:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("when", "every"),
-    [(When.AFTER, 1), (When.LATE, 1), (When.FROZEN, 6), (When.SLOW, 6), (When.STUCK, 6)],
+    [(When.AFTER, 1), (When.LATE, 4), (When.FROZEN, 12), (When.SLOW, 12), (When.STUCK, 12)],
 )
 def test_a_file_survives_its_builder(tmp_path: Path, when: When, every: int) -> None:
     """It is sent once more, or kept where all of it had come; nothing of it is left elsewhere."""

@@ -132,7 +132,7 @@ def first(folder: Path, blow: Blow | None) -> tuple[Installation, Life]:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("when", "every"),
-    [(When.AFTER, 1), (When.LATE, 1), (When.FROZEN, 8), (When.SLOW, 8), (When.STUCK, 8)],
+    [(When.AFTER, 1), (When.LATE, 4), (When.FROZEN, 16), (When.SLOW, 16), (When.STUCK, 16)],
 )
 def test_an_image_made_on_first_use_survives_its_builder(
     tmp_path: Path, when: When, every: int
