@@ -105,8 +105,10 @@ class HoldRefusedError(RequestorError):
         silent: Whether nobody has answered, so that it may yet be granted.
     """
 
-    def __init__(self, node: NodeId, why: str, *, silent: bool = False) -> None:
-        super().__init__(f"the hold of node {node} is not granted: {why}")
+    def __init__(
+        self, node: NodeId, why: str, *, wished: str = "granted", silent: bool = False
+    ) -> None:
+        super().__init__(f"the hold of node {node} is not {wished}: {why}")
         self.node = node
         self.silent = silent
 

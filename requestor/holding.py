@@ -185,6 +185,7 @@ def wait_for_answer(
             raise HoldRefusedError(
                 wished.node.id,
                 f"its launcher has not answered in {ANSWER_S:g} s; it may yet do so",
+                wished="extended" if wished.wish.extend else "granted",
                 silent=True,
             )
         pause.wait(LOOK_S)
@@ -206,5 +207,5 @@ def _answer(node: NodeId, hold: Hold | None, wish: HoldWish) -> Hold | None:
         return hold
     said = next((one for one in hold.extended if one.token == wish.extend[-1].token), None)
     if said is not None and said.refused is not None:
-        raise HoldRefusedError(node, said.refused)
+        raise HoldRefusedError(node, said.refused, wished="extended")
     return None if said is None else hold

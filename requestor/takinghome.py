@@ -136,8 +136,9 @@ def await_image(
                 raise TakeHomeError(one.failure or "nobody says why there is no image")
             if one.state is TakeHomeState.WHOLE:
                 return one
-            if one != before:
-                before = one
+            step = (one.state, one.quiet)
+            if step != before:  # the record changes more often than what it tells
+                before = step
                 tell(one)
         if ends_s is not None and clock.monotonic_s() >= ends_s:
             return None

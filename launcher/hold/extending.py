@@ -68,7 +68,8 @@ def _refusal(world: World, hold: Hold, wish: ExtendWish, for_s: float, now: Now)
         return f"it is held for {hold.owner or 'nobody'}: only they, or an operator, may extend it"
     mine = [one for one in hold.extended if one.refused is None and one.token != BY_LOGIN]
     if len(mine) >= rules.extend.times:
-        return f"a hold is extended {rules.extend.times} times at most (holds: extend)"
+        most = "once" if rules.extend.times == 1 else f"{rules.extend.times} times"
+        return f"a hold is extended {most} at most (holds: extend)"
     if for_s > rules.extend.by:
         return f"a hold is extended by {said_s(rules.extend.by)} at most (holds: extend)"
     if now.wall_s >= (hold.ends_s or 0.0):

@@ -33,6 +33,10 @@ from remuda.model.status import Verdict
 @with_context
 def explain(*, context: CommandContext, request: str, as_json: bool) -> None:
     """Say why REQUEST waits: each provider's verdict with the numbers that decided it."""
+    if request.isdecimal():
+        raise MistakeError(
+            f"{request} is no request, but a node: `remuda capsule {request}` tells of it"
+        )
     now_s = context.clock.now_s()
     with context.store() as store:
         found = read_explanation(store, RequestId(request), now_s=now_s)

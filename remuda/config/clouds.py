@@ -69,6 +69,17 @@ def check_clouds(data: object, host: HostFiles, environ: Mapping[str, str]) -> N
             _fill_in(provider, known[cloud])
         else:
             _check_region(provider.get("region"), known[cloud], name, host)
+    _check_capsules(mapping(mapping(data).get("capsules")).get("swift"), known, file, host)
+
+
+def _check_capsules(
+    swift: object, known: Mapping[str, object], file: FilePath, host: HostFiles
+) -> None:
+    """Warn of a store without an account: machines are made all the same."""
+    cloud = mapping(swift).get("cloud")
+    if isinstance(cloud, str) and cloud not in known and cloud != _FROM_ENVIRONMENT:
+        path = ("capsules", "swift", "cloud")
+        host.report.warning(path, f"{file} has no cloud {cloud!r}", nearest(cloud, known))
 
 
 def _fill_in(provider: Mapping[str, object], regions: tuple[str, ...]) -> None:

@@ -128,11 +128,14 @@ def archive_of(options: dict[str, Any]) -> ArchiveOrder | None:
         )
     try:
         paths = fetch_paths([_path(text) for text in given["paths"]])
+    except (InvalidOptionsError, ValueError) as error:
+        raise MistakeError(f"--archive: {error}") from error
+    try:
         place = parse_place(given["to"])
         if place.folder is not None:
             check_folder(place.folder)
-    except (InvalidOptionsError, ValueError) as error:
-        raise MistakeError(f"--archive: {error}") from error
+    except ValueError as error:
+        raise MistakeError(f"--archive-to: {error}") from error
     if place.folder is not None and given["keep_s"] is not None:
         raise MistakeError("--archive-keep: nobody deletes what is in a folder; leave it out")
     keep_s = given["keep_s"] or KEEP_S

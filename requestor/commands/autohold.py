@@ -116,7 +116,8 @@ def add(
     if as_json:
         output.emit_json(autohold_json(made, now_s))
         return
-    say(f"autohold {made.id} waits for the next {count} failures of {made.said}")
+    what = "failure" if count == 1 else f"{count} failures"
+    say(f"autohold {made.id} waits for the next {what} of {made.said}")
 
 
 def _check(patterns: dict[str, str | None], keys: tuple[str, ...]) -> None:

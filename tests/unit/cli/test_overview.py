@@ -233,6 +233,14 @@ def test_explain_of_nothing_is_a_sentence(harness: CommandHarness) -> None:
     assert "there is no request 200-0000000099" in result.stderr
 
 
+def test_explain_of_a_node_says_what_tells_of_it(harness: CommandHarness) -> None:
+    """Both are numbers, and a list of nodes is what people have at hand."""
+    result = harness.call(explain, "3000000001")
+
+    assert result.exit_code == 2
+    assert "is no request, but a node: `remuda capsule 3000000001`" in result.stderr
+
+
 def test_explain_without_any_launcher_says_so(harness: CommandHarness) -> None:
     """Nobody will ever look at it."""
     made = harness.call(request, "small").stdout.strip()

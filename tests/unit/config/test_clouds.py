@@ -64,6 +64,17 @@ def test_a_region_that_the_cloud_lacks_is_warned_of(warns: Lines, good: str) -> 
     ]
 
 
+@pytest.mark.usefixtures("clouds")
+def test_a_cloud_for_capsules_that_the_file_lacks(says: Lines, warns: Lines, good: str) -> None:
+    """Machines are made without it, so nobody is kept from starting."""
+    text = "clouds-file: clouds.yaml\n" + good + "\ncapsules:\n  swift: {cloud: osik}\n"
+
+    assert says(text) == []
+    (line,) = warns(text)
+    assert "capsules.swift.cloud: /" in line
+    assert line.endswith("clouds.yaml has no cloud 'osik'; did you mean 'osic'?")
+
+
 def test_a_found_clouds_yaml_is_only_warned_by(
     says: Lines, warns: Lines, good: str, elsewhere: Path, clouds: Path
 ) -> None:

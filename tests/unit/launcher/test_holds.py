@@ -287,7 +287,7 @@ def test_its_owner_extends_a_hold_once() -> None:
     view.node = view.node.with_fields(**extend(token="e2"))
     again = noted(made, view).hold
     assert again.ends_s == found.hold.ends_s
-    assert "1 times at most" in (again.extended[-1].refused or "")
+    assert "extended once at most" in (again.extended[-1].refused or "")
     assert len(again.extended) == 2
 
 

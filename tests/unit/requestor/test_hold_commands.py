@@ -136,10 +136,10 @@ def test_its_owner_has_a_hold_extended(site: Site) -> None:
     node = site.held()
     told = site.harness.json(extend, node, "--for", "2h", "--requestor", "ada", "--json")
     assert told["ends_at_s"] == NOW_S + 3 * 3600.0
-    site.granting.refused = "a hold is extended 1 times at most"
+    site.granting.refused = "a hold is extended once at most"
     result = site.harness.call(extend, node, "--requestor", "ada")
     assert result.exit_code == EXIT_MISTAKE
-    assert "extended 1 times at most" in result.stderr
+    assert "is not extended: a hold is extended once at most" in result.stderr
     result = site.harness.call(extend, site.node(), "--requestor", "ada")
     assert "only what is held can be held for longer" in result.stderr
 
@@ -179,6 +179,8 @@ def test_an_autohold_is_made_listed_and_removed(site: Site) -> None:
     result = site.harness.call(autohold, "remove", told["id"], "--requestor", "ada")
     assert result.exit_code == 0
     assert "no autoholds" in site.harness.call(autohold, "list").stdout
+    said = site.harness.call(autohold, "add", "--label", "small", "--reason", "flaky").stdout
+    assert "waits for the next failure of label small" in said
     result = site.harness.call(autohold, "remove", told["id"], "--force")
     assert "there is no autohold" in result.stderr
 
