@@ -18,11 +18,13 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "extend": "Keep the machine of NODE, which is held for us, for longer.",
     "failures": "List launches and requests that failed; with NODE or REQUEST, all the evidence.",
     "hold": "Keep the machine of NODE, which we have in use, once its job lets it go.",
-    "holds": "List machines that are kept for people, or will be.",
+    "holds": "List machines that are kept for people, or will be, and the images that some have "
+    "become.",
     "image": "See images of ours, have them built, and say what launches boot.",
     "key": "Say whose keys open a held machine.",
     "launcher": "Make and hand out the nodes of one provider.",
     "nodes": "List nodes.",
+    "open": "Boot the image that the hold HOLD has become, as a node that is held for us.",
     "pools": "List pools, their limits and the labels they offer.",
     "release": "Cancel requests of ours, and give back nodes that we hold or keep "
     "by `remuda request`.",

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.recipe import hand_read
-from remuda.config import trees
+from remuda.config import treecache, trees
 from tests.unit.builder.bench import Bench, config
 
 
@@ -21,7 +20,7 @@ def test_what_no_recipe_copies_any_more_is_forgotten(
         read.append(top)
         return trees.survey(top)
 
-    monkeypatch.setattr(hand_read.trees, "read", noting)
+    monkeypatch.setattr(treecache.trees, "read", noting)
     step = {"copy": {"from": str(file), "to": "/srv/file"}, "timeout": "1m", "name": "fill"}
     copying, other = config(a={"steps": [step], "paused": True}), config(a={"paused": True})
     bench = Bench(copying)

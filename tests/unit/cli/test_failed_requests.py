@@ -105,5 +105,5 @@ def test_a_tree_of_an_older_version_has_none() -> None:
     harness = CommandHarness()
 
     assert "no failures" in harness.call(failures).stdout
-    assert harness.json(failures) == {"launches": [], "requests": []}
+    assert harness.json(failures) == {"launches": [], "jobs": [], "requests": []}
     assert harness.call(explain, GONE).exit_code == 2

@@ -178,6 +178,7 @@ def test_python_is_python(page: Path) -> None:
 
 #: Options that no test names as they are written, and where they are tried.
 _TRIED_ELSEWHERE: Final = {
+    "remuda dev --own-network": "test_dev.py tries what the plan says of it",
     "remuda dev --places": "test_dev_places.py tries every plan",
     "remuda dev --system": "test_dev.py tries every plan",
 }

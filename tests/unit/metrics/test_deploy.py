@@ -20,7 +20,15 @@ ALERTS = ROOT / "deploy/prometheus/alerts.yaml"
 DASHBOARD = ROOT / "deploy/grafana/remuda.json"
 #: What documents name beside metrics: our keys in records of others, and tags of servers.
 KEYS = {
-    *("remuda_booted_build", "remuda_capture", "remuda_image", "remuda_job", "remuda_reasons"),
+    *(
+        "remuda_booted_build",
+        "remuda_capsule",
+        "remuda_capture",
+        "remuda_hold",
+        "remuda_image",
+        "remuda_job",
+        "remuda_reasons",
+    ),
     *("remuda_report", "remuda_unfit"),
 }
 #: Labels that Prometheus itself adds.
