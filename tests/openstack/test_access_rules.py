@@ -180,7 +180,6 @@ def test_fewer_rules_do_without_builders_and_floating_ips(stage: LabStage, clien
         ("network", "DELETE", f"/networks/{_NOBODY}"),
         ("network", "POST", "/ports"),
         ("identity", "GET", f"/users/{_NOBODY}"),
-        ("object-store", "COPY", "/nothing/nothing"),
     ],
 )
 def test_what_no_rule_names_is_refused(
