@@ -13,6 +13,7 @@ import openstack
 import pytest
 
 from remuda.cloud.account import AccountSettings
+from remuda.cloud.objects import ObjectOrder
 from remuda.cloud.openstack import CloudSettings, OpenStackCloud
 from remuda.model import tags
 from remuda.model.ids import ProviderName
@@ -39,11 +40,18 @@ pytestmark = [pytest.mark.openstack, pytest.mark.timeout(300)]
 
 #: As processes of ours name themselves; tests look and clean up as somebody else.
 _OURS: Final = "remuda"
-_KINDS: Final = {"nova": "compute", "glance": "image", "neutron": "network"}
-_VERSIONS: Final = {"compute": "", "image": "/v2", "network": "/v2.0", "identity": ""}
+_KINDS: Final = {
+    "nova": "compute",
+    "glance": "image",
+    "neutron": "network",
+    "swift": "object-store",
+}
+#: What the catalogue's addresses lack.
+_VERSIONS: Final = {"image": "/v2", "network": "/v2.0"}
 #: Made in the first project, shared with the second, carried to what builders take for elsewhere.
 _WHERE: Final = {"alpha": None, "beta": {"copy-from": "alpha"}, "gamma": {"copy-from": "alpha"}}
 _BUILT: Final = {"image": {"built": IMAGE}, "flavor": "m1.tiny", "username": "debian"}
+_BOX: Final = "access-rules"
 _NOBODY: Final = "99999999-9999-4999-8999-999999999999"
 
 
@@ -125,6 +133,23 @@ def test_images_are_built_and_copied(stage: LabStage) -> None:
     assert [one.id for one in left] == [found["native"]]
     assert _problems(report) == {}
     assert set(report["rights"].values()) == {"yes"}
+
+
+def test_objects_come_and_go(stage: LabStage) -> None:
+    """In a container, with a signed address, which needs a key on the container."""
+    with _account(stage, "lab-fip") as cloud:
+        store = cloud.object_store()
+        store.make_container(_BOX)
+        store.put(_BOX, ObjectOrder(name="log", bytes_max=10), [b"a line"])
+        store.signed_url(_BOX, "log", for_s=60)
+        with store.read(_BOX, store.get(_BOX, "log").name, bytes_max=10) as (_, pieces):
+            data = b"".join(pieces)
+        names = [one.name for one in store.list_objects(_BOX)]
+        store.set_public(_BOX, public=False)
+        store.delete(_BOX, "log")
+        store.delete_container(_BOX)
+
+    assert (data, names) == (b"a line", ["log"])
 
 
 def test_fewer_rules_do_without_builders_and_floating_ips(stage: LabStage, client: Client) -> None:
@@ -234,6 +259,6 @@ def _status(entry: Mapping[str, Any], service: str, method: str, path: str) -> i
         region_name=entry["region_name"],
     ) as user:
         base = user.session.get_endpoint(service_type=service, interface="public")
-        url = f"{base}{_VERSIONS[service]}{path}"
+        url = f"{base}{_VERSIONS.get(service, '')}{path}"
         body = {} if method == "POST" else None
         return int(user.session.request(url, method, json=body, raise_exc=False).status_code)
