@@ -75,9 +75,9 @@ class JobArchiving:
                 told.append(self._archive(parallel))
             except (SinkError, CloudError, OSError, ValueError) as error:
                 told.append(str(error))
-            except Exception as error:
-                log.exception("a mistake of ours ended the archive")
-                told.append(f"a mistake of ours ended the archive: {type(error).__name__}")
+            except Exception:
+                told.append("a mistake of ours ended the archive")
+                raise
             finally:
                 ended.set()
 
@@ -133,10 +133,10 @@ class JobArchiving:
                 return
             try:
                 self._put(archive, parallel, index)
-            except Exception as error:
-                log.exception("a mistake of ours ended the archive of one node")
+            except Exception:
                 node = parallel.outcomes[index].node.id
-                archive.end(f"node {node}: a mistake of ours: {type(error).__name__}")
+                archive.end(f"node {node}: a mistake of ours ended its archive")
+                raise
 
     def _put(self, archive: Archive, parallel: ParallelRun, index: int) -> None:
         """Put what one machine has into the archive."""
