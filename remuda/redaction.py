@@ -179,14 +179,24 @@ def redact_middle(text: str, chars_max: int) -> str:
 
 def redact_begin(text: str, chars_max: int) -> str:
     """Return the first *chars_max* characters of *text*, without secrets."""
-    return _redacted(text[: chars_max + MARGIN])[:chars_max]
+    seen = text[: chars_max + MARGIN]
+    if len(text) > len(seen):
+        # What is masked is shorter than it was, so that the margin may be shown: not its last
+        # line, which is halved.
+        whole = seen.rfind("\n", chars_max) + 1 or seen.rfind(" ", chars_max) + 1
+        seen = seen[:whole] if whole else seen
+    return _redacted(seen)[:chars_max]
 
 
 def redact_end(text: str, chars_max: int) -> str:
     """Return the last *chars_max* characters of *text*, without secrets."""
     if len(text) <= chars_max:
         return _redacted(text)
-    return _redacted(text[-chars_max - MARGIN :])[-chars_max:]
+    seen = text[-chars_max - MARGIN :]
+    margin = len(seen) - chars_max
+    # As above: its first line is halved, perhaps behind the name of a secret.
+    whole = seen.find("\n", 0, margin) + 1 or seen.find(" ", 0, margin) + 1
+    return _redacted(seen[whole:])[-chars_max:]
 
 
 def secrets_in(text: str) -> list[str]:

@@ -1,17 +1,21 @@
 """What the records, the listings and the proof tell of a machine, put together. Pure."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from launcher.node.view import NodeView
 from launcher.world import World
 from remuda.cloud.api import Server
 from remuda.model.capsule import Capsule, CapsuleKind, Moment
+from remuda.model.fields import NAME_CHARS_MAX, one_line
 from remuda.model.job import Job, job_of_node, job_of_request
 from remuda.model.launch import Launch
 from remuda.redaction import redact_text
 from remuda.runtime.now import Now
 from remuda.ssh.api import Proof
+
+#: What is masked in it may be longer than it was.
+_NAME_CHARS_MAX: Final = NAME_CHARS_MAX // 2
 
 
 def describe(
@@ -58,7 +62,7 @@ def redacted(capsule: Capsule) -> Mapping[str, Any]:
         "why": redact_text(capsule.why),
         "fault": redact_text(capsule.fault) if capsule.fault else None,
         "transcript": tuple(steps),
-        "requestor": redact_text(capsule.requestor) if capsule.requestor else None,
+        "requestor": redact_text(capsule.requestor)[:NAME_CHARS_MAX] if capsule.requestor else None,
         "job": job,
     }
 
@@ -80,13 +84,16 @@ def _whose(world: World, view: NodeView) -> tuple[str | None, Job | None]:
     if view.node is not None:
         job = job_of_node(view.node.doc)
         who = view.node.doc.get("requestor")
-        if job is not None or (isinstance(who, str) and who):
-            return (who if isinstance(who, str) and who else None), job
+        # Its holder writes that: what is longer could not be read back, and hid all of the rest.
+        named = (isinstance(who, str) and one_line(who, _NAME_CHARS_MAX)) or None
+        if job is not None or named:
+            return named, job
     asked = None if view.launch is None else view.launch.for_request or view.launch.on_account_of
     found = None if asked is None else world.queue.views.get(asked)
     if found is None:
         return None, None
-    return found.request.requestor, job_of_request(found.request.doc)
+    who = found.request.requestor
+    return (who and one_line(who, _NAME_CHARS_MAX)) or None, job_of_request(found.request.doc)
 
 
 def _moments(launch: Launch, shown: Server | None, view: NodeView, now: Now) -> tuple[Moment, ...]:

@@ -107,6 +107,9 @@ def logs_of(output: str, mark: str) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for piece in f"\n{output}".split(f"\n{mark} ")[1:]:
         name, _, text = piece.partition("\n")
+        if len(text.encode(errors="replace")) >= TEXT_BYTES_MAX:
+            # It was cut there: a first line without its begin may be half of a secret.
+            text = text.partition("\n")[2] or text
         if name in LOGS and text.strip():
             found[name] = text.strip("\n")
     return found

@@ -72,7 +72,7 @@ class Contents:
             FullError: There are enough.
         """
         whole = below(under, name)
-        if whole == MANIFEST:
+        if whole.partition("/")[0] == MANIFEST:
             raise BadNameError("the archive's own manifest has this name")
         if whole in self.taken or whole in self.links:
             raise BadNameError("there is one of this name already")

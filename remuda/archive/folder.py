@@ -2,6 +2,7 @@
 
 import errno
 import os
+import secrets
 import threading
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -12,6 +13,10 @@ from remuda.runtime.clock import Clock, SystemClock
 
 #: What the next file would meet, too.
 _FINAL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+#: What is wrong with this one file: its name is none here, or a folder has it.
+_OWN: Final = frozenset(
+    {errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EINVAL, errno.EILSEQ}
+)
 _PART: Final = ".part"
 
 
@@ -54,16 +59,21 @@ class FolderSink:
     def store(self, name: str, body: BinaryIO, _content: Content, *, by_s: float) -> None:
         """See ArchiveSink."""
         path = self._root / name
-        part = path.with_name(f"{path.name[:200]}{_PART}")
+        # A name of its own: beside x a job may have left x.part, which is none of this.
+        part = self._root / f".{secrets.token_hex(8)}{_PART}"
         try:
             self._make(path.parent)
             self._write(part, body, by_s)
             # Not over anything: a name that differs by case only may be the same file here.
             os.link(part, path)
         except FileExistsError as error:
-            raise SinkError("there is one of this name already") from error
+            raise SinkError("there is one of this name already", own=True) from error
         except OSError as error:
-            raise SinkError(_sentence(path, error), final=error.errno in _FINAL) from error
+            raise SinkError(
+                _sentence(path, error),
+                final=error.errno in _FINAL,
+                own=error.errno in _OWN,
+            ) from error
         finally:
             part.unlink(missing_ok=True)
 

@@ -9,11 +9,13 @@ class SinkError(Exception):
 
     Attributes:
         final: No other file will fare better: the disk is full, we have no right, nobody is there.
+        own: It is the file's own fault, as of a name that is none here: it says nothing of others.
     """
 
-    def __init__(self, why: str, *, final: bool = False) -> None:
+    def __init__(self, why: str, *, final: bool = False, own: bool = False) -> None:
         super().__init__(why)
         self.final = final
+        self.own = own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

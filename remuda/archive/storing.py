@@ -147,19 +147,19 @@ class Storing:
 
     def _work(self) -> None:
         while (file := self._next()) is not None:
-            why = ""
+            why, own = "", False
             try:
                 with file.body:
                     told = self._store(file)
             except SinkError as error:
-                why, final = str(error), error.final
+                why, final, own = str(error), error.final, error.own
             except OSError as error:  # our own disk
                 why, final = error.strerror or str(error), False
             except BaseException:
                 self._done(file.name, lambda: None, give_up="the archive was given up by a mistake")
                 raise
             if why:
-                self._fail(file.name, why, give_up=why if final else "")
+                self._fail(file.name, why, give_up=why if final else "", own=own)
             else:
                 self._done(file.name, lambda told=told: self._stored(told))  # type: ignore[misc]
 
@@ -174,9 +174,9 @@ class Storing:
             self._turn.notify_all()
             return file
 
-    def _fail(self, name: str, why: str, *, give_up: str) -> None:
+    def _fail(self, name: str, why: str, *, give_up: str, own: bool) -> None:
         with self._turn:
-            self._in_a_row += 1
+            self._in_a_row += 0 if own else 1
             if self._in_a_row >= FAILURES_IN_A_ROW_MAX:
                 give_up = give_up or why
         self._done(name, lambda: self._failed(name, why), give_up=give_up)

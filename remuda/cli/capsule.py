@@ -95,45 +95,54 @@ def find(
         MistakeError: Nothing is known of it.
         StoreError: ZooKeeper does not answer, or does not let us.
     """
-    kept = _kept(store, node)
+    kept, broken = _kept(store, node)
     if kept is not None and kept[1].kind is not CapsuleKind.ASKED:
         return kept
     living = _living(store, node)
     if living is None:
         if kept is not None:
             return kept
+        if broken is not None:
+            raise MistakeError(f"the capsule of node {node} is broken: {broken.why}") from broken
         raise MistakeError(unknown(reader(store), f"there is no node {node}, and no capsule of it"))
     provider, token = living.provider or "", secrets.token_hex(16)
     _wish(store, node, CapsuleWish(token=token, at_s=now_s))
     wait = threading.Event().wait if pause is None else pause
     for _ in range(round(ANSWER_S / LOOK_S)):
-        found = _read(store, paths.capsule(provider, node), node)
+        found: Capsule | None = None
+        with suppress(CorruptRecordError):  # of before; the answer takes its place
+            found = _read(store, paths.capsule(provider, node), node)
         if found is not None and found.token == token:
             return provider, found
         wait(LOOK_S)
     return provider, _unanswered(store, provider, living, now_s)
 
 
-def _kept(store: Store, node: NodeId) -> Found | None:
-    """Return the newest capsule of a node, a failure before what was only asked."""
+def _kept(store: Store, node: NodeId) -> tuple[Found | None, CorruptRecordError | None]:
+    """Return the newest capsule of a node, a failure before what was only asked.
+
+    One that cannot be read, of another provider or from elsewhere, hides none; why is returned.
+    """
     found: list[Found] = []
+    broken: CorruptRecordError | None = None
     for parent in (FAILURES, CAPSULES):
         for provider in store.children(parent):
-            one = _read(store, f"{parent}/{provider}/{node}", node)
+            try:
+                one = _read(store, f"{parent}/{provider}/{node}", node)
+            except CorruptRecordError as exc:
+                broken = exc
+                continue
             if one is not None:
                 found.append((provider, one))
     found.sort(key=lambda pair: (pair[1].kind is not CapsuleKind.ASKED, pair[1].at_s))
-    return found[-1] if found else None
+    return (found[-1] if found else None), broken
 
 
 def _read(store: Store, path: str, node: NodeId) -> Capsule | None:
     stored = store.read(path)
     if stored is None or not stored.value:
         return None
-    try:
-        return decode_capsule(node, stored.value)
-    except CorruptRecordError as exc:
-        raise MistakeError(f"the capsule of node {node} is broken: {exc.why}") from exc
+    return decode_capsule(node, stored.value)
 
 
 def _living(store: Store, node: NodeId) -> Node | None:

@@ -1,5 +1,6 @@
 """What no single value shows: keys that exclude each other, and sections that do not fit."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -10,6 +11,7 @@ from remuda.config.document import Path
 from remuda.config.misspellings import Coverage, misspelled
 from remuda.config.model import PoolLabel, Provider
 from remuda.config.name_guesses import nearest
+from remuda.config.patterns import means, repeats_repeats
 from remuda.config.raw import entries, mapping, seconds
 from remuda.config.report import Report
 from remuda.config.shape import shapes
@@ -23,6 +25,7 @@ def check_whole(data: object, report: Report) -> None:
     """Report what is wrong between sections: labels, pools, providers, times."""
     coverage = Coverage.of(data, report)
     _check_references(data, coverage, report)
+    _check_capsules(data, coverage, report)
     _check_logins(data, report)
     _check_metadata(data, report)
     check_room(data, coverage, report)
@@ -45,6 +48,25 @@ def _check_references(data: object, coverage: Coverage, report: Report) -> None:
                 "no pool serves this label",
                 "name it under the labels of a pool, or remove it",
                 at_key=True,
+            )
+
+
+def _check_capsules(data: object, coverage: Coverage, report: Report) -> None:
+    """Warn of patterns that mean no label; of what is no pattern its own check tells."""
+    jobs = mapping(mapping(data).get("capsules")).get("jobs")
+    labels = coverage.labels
+    if not labels or not isinstance(jobs, list):
+        return
+    for index, one in enumerate(jobs):
+        try:
+            usable = isinstance(one, str) and not repeats_repeats(one)
+        except re.error:
+            continue
+        if usable and not any(means(one, label) for label in labels):
+            report.warning(
+                ("capsules", "jobs", index),
+                "no label is called so: no failed job leaves a capsule by it",
+                "write a regular expression for whole names, such as small-.*",
             )
 
 

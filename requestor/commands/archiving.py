@@ -1,8 +1,9 @@
 """Keeps what a job left on its machines. Whatever fails here is said, and changes nothing else."""
 
 import logging
+import threading
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +12,7 @@ from remuda.archive.fetch import fetch
 from remuda.archive.places import opened
 from remuda.archive.sink import SinkError
 from remuda.archive.trees import TreeEntry
-from remuda.archive.writer import Archive, Archived
+from remuda.archive.writer import GRACE_S, Archive, Archived
 from remuda.cloud.api import CloudError
 from remuda.runtime.clock import Clock
 from remuda.ssh.errors import SshError
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 
 #: So many machines send at once.
 _AT_ONCE: Final = 8
+#: All of it ends by itself in time; what hangs so much longer, nobody waits for.
+HANGING_S: Final = GRACE_S + 60.0
+_LOOK_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,17 +51,42 @@ class JobArchiving:
     stopped: Callable[[], bool]
 
     def archive(self, parallel: ParallelRun, reporter: RunReporter) -> None:
-        """Archive every machine of a run that has ended, and say what became of it."""
-        try:
-            done = self._archive(parallel)
-        except (SinkError, CloudError, OSError, ValueError) as error:
-            _tell_none(reporter, str(error))
+        """Archive every machine of a run that has ended, and say what became of it.
+
+        It raises nothing and ends in time, whatever hangs: the job's result is what counts.
+        """
+        done = self._in_time(parallel)
+        if isinstance(done, str):
+            _tell_none(reporter, done)
             return
         if done.url is None and not done.files:
             _tell_none(reporter, done.why or "there is nothing to keep", done)
             return
         log.info("archived %d files in %s", done.files, done.place)
         reporter.tell("archived", _sentence(done), url=done.url, **_facts(done))
+
+    def _in_time(self, parallel: ParallelRun) -> Archived | str:
+        """Return what became of it, or why nothing did."""
+        told: list[Archived | str] = []
+        ended = threading.Event()
+
+        def work() -> None:
+            try:
+                told.append(self._archive(parallel))
+            except (SinkError, CloudError, OSError, ValueError) as error:
+                told.append(str(error))
+            except Exception:
+                told.append("a mistake of ours ended the archive")
+                raise
+            finally:
+                ended.set()
+
+        seconds = self.order.bounds.seconds + HANGING_S
+        late_s = self.clock.monotonic_s() + seconds
+        threading.Thread(target=work, name="archive", daemon=True).start()
+        while not ended.wait(_LOOK_S) and self.clock.monotonic_s() < late_s:
+            pass
+        return told[0] if told else f"it has not ended within {seconds:g} s: something hangs"
 
     def _archive(self, parallel: ParallelRun) -> Archived:
         order = self.order
@@ -79,11 +108,35 @@ class JobArchiving:
                 stopped=self.stopped,
             ) as archive,
         ):
-            count = len(parallel.outcomes)
-            with ThreadPoolExecutor(min(count, _AT_ONCE), thread_name_prefix="archive") as pool:
-                for work in [pool.submit(self._put, archive, parallel, i) for i in range(count)]:
-                    work.result()
+            waiting = deque(range(len(parallel.outcomes)))
+            # Daemons: one that hangs must not keep the process, as those of a pool do.
+            threads = [
+                threading.Thread(
+                    target=self._put_each,
+                    args=(archive, parallel, waiting),
+                    name=f"archive-node-{number}",
+                    daemon=True,
+                )
+                for number in range(min(len(waiting), _AT_ONCE))
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
             return archive.finish()
+
+    def _put_each(self, archive: Archive, parallel: ParallelRun, waiting: deque[int]) -> None:
+        while True:
+            try:
+                index = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                self._put(archive, parallel, index)
+            except Exception:
+                node = parallel.outcomes[index].node.id
+                archive.end(f"node {node}: a mistake of ours ended its archive")
+                raise
 
     def _put(self, archive: Archive, parallel: ParallelRun, index: int) -> None:
         """Put what one machine has into the archive."""

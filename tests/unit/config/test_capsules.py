@@ -1,5 +1,6 @@
 """What the configuration says of capsules, and which configuration it is."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from remuda.model import tags
 from remuda.model.ids import ProviderName
 from tests.fakes.clock import ManualClock
 from tests.unit.config.conftest import Reads
+
+Lines = Callable[..., list[str]]
 
 BOTH = "capsules: {folder: {path: /var/lib/kept, max-size: 1GiB}, swift: {cloud: logs}}\n"
 
@@ -33,6 +36,19 @@ def test_a_mistake_is_told_with_its_place(reads: Reads, good: str, section: str,
     """And with what to write."""
     found = reads(f"{good}capsules: {{{section}}}\n")
     assert [one for one in map(str, found.problems) if said in one] != []
+
+
+def test_what_means_nothing_is_warned_of(warns: Lines, good: str, tmp_path: Path) -> None:
+    """Patterns that match no label, and a cloud for capsules that clouds.yaml does not have."""
+    clouds = tmp_path / "clouds.yaml"
+    clouds.write_text("clouds:\n  osic: {}\n")
+    clouds.chmod(0o600)
+    jobs = "capsules: {jobs: ['smal', 'a(', '.*'], swift: {cloud: nope}}\n"
+
+    told = warns(f"clouds-file: clouds.yaml\n{good}{jobs}")
+    assert [one for one in told if "capsules.jobs[0]: no label is called so" in one] != []
+    assert [one for one in told if "capsules.jobs[2]" in one] == []
+    assert [one for one in told if "capsules.swift.cloud: " in one and "no cloud 'nope'" in one]
 
 
 def test_places_are_made_of_the_configuration(reads: Reads, good: str) -> None:

@@ -185,6 +185,7 @@ def test_a_failed_job_leaves_a_capsule_where_the_policy_says(tmp_path: Path) -> 
     scene = Scene(tmp_path)
     request = scene.client.request("small", data={"job": "unit"})
     scene.solo.play(15.0)
+    request.wait(1)
     nodes = request.accept()
     nodes[0].report(ok=False, why="2 tests failed")
     nodes.release()
@@ -206,6 +207,7 @@ def test_of_a_machine_that_lives_its_launcher_tells_what_is_known(tmp_path: Path
     scene = Scene(tmp_path)
     request = scene.client.request("small")
     scene.solo.play(15.0)
+    request.wait(1)
     (node,) = request.accept()
     visits = len(scene.prover.orders)
 
@@ -235,6 +237,7 @@ def test_without_an_answer_the_records_tell(tmp_path: Path) -> None:
     scene = Scene(tmp_path)
     request = scene.client.request("small")
     scene.solo.play(15.0)
+    request.wait(1)
     (node,) = request.accept()
     _, told = find(scene.zookeeper.connect(), node.id, now_s=9.0, pause=lambda _: None)
     assert told.why.startswith("its launcher has not answered within 10 s")

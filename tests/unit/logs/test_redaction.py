@@ -15,6 +15,7 @@ from remuda.known_secrets import (
 )
 from remuda.redaction import (
     BLANK,
+    MARGIN,
     redact,
     redact_begin,
     redact_end,
@@ -190,6 +191,25 @@ def test_a_secret_at_a_cut_is_not_halved(cut: object, at: int) -> None:
         shown = cut(text, 400 if cut is redact_middle else 300)  # type: ignore[operator]
         parts = {"half-of-it-is-secret"[i : i + 5] for i in range(16)}
         assert not [one for one in parts if one in shown]
+
+
+_SWORD = "correct-horse-battery-staple"
+
+
+@pytest.mark.parametrize("secret", [f"password={_SWORD}", f"https://ci:{_SWORD}@example.org/"])
+@pytest.mark.parametrize("at", range(0, 60, 7))
+def test_what_was_masked_shows_no_halved_secret_of_the_margin(secret: str, at: int) -> None:
+    """Keys and tokens become short, and what was only looked at would take their place."""
+    key = f"-----BEGIN PRIVATE KEY-----\n{'QUJD' * 500}\n-----END PRIVATE KEY-----\n"
+    filling = key * 10
+    size = 6_000
+    whole = f"{'x' * 2000}\nTo {secret} go\n"
+    end = whole[:-at] if at else whole
+    begin = f"{secret} {filling[: size + MARGIN - len(secret) - 1 + at]}"
+    half = _SWORD[len(_SWORD) // 2 :]
+    assert half not in redact_end(begin + "\n", size)
+    filled = filling[: size + MARGIN - len(end)]
+    assert _SWORD[:9] not in redact_begin(f"{filled}\n{end}{whole}", size)
 
 
 def test_documents_are_searched_by_name_and_by_what_texts_hold() -> None:

@@ -3,13 +3,17 @@
 import io
 import json
 import tarfile
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import Result
 
+from remuda.cloud.api import TryLaterError
+from remuda.cloud.objects import Container
 from remuda.known_secrets import KNOWN
+from remuda.runtime.clock import SystemClock
 from remuda.ssh.errors import ConnectionLostError
 from requestor.commands.run import run
 from tests.fakes.clock import ManualClock
@@ -152,6 +156,54 @@ def test_a_failure_of_the_archive_changes_nothing_and_is_said(harness: CommandHa
     assert result.exit_code == 7
     assert "nothing was archived" in result.stderr
     assert "stays so" in result.stderr
+
+
+class JumpingClock(SystemClock):
+    """Real time, but for what a test skips."""
+
+    skipped_s = 0.0
+
+    def monotonic_s(self) -> float:
+        """See Clock."""
+        return super().monotonic_s() + self.skipped_s
+
+
+def test_a_store_that_hangs_keeps_nobody(harness: CommandHarness) -> None:
+    """After the archive's own time and some more, the job's result is told."""
+    clock, released = JumpingClock(), threading.Event()
+    objects = FakeObjects(FakeSwift(ManualClock()))
+
+    def hang(*_words: object, **_more: object) -> Container:
+        clock.skipped_s += 100_000.0
+        released.wait(60)
+        raise TryLaterError("too late")
+
+    objects.make_container = hang  # type: ignore[method-assign]
+    harness.clock, harness.open_objects, harness.code = clock, lambda _cloud: objects, 9
+    result = call(harness, "c:logs", "--json")
+    released.set()
+
+    assert (result.exit_code, archived(result)["url"]) == (9, None)
+    assert "something hangs" in archived(result)["why"]
+
+
+@pytest.mark.parametrize("where", ["make_container", "put", "signed_url"])
+def test_a_mistake_of_ours_in_the_archive_changes_no_result(
+    harness: CommandHarness, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """It is said, and in the log."""
+
+    def mistaken(*_words: object, **_more: object) -> None:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(FakeObjects, where, mistaken)
+    monkeypatch.setattr(threading, "excepthook", lambda _told: None)
+    swift = FakeSwift(ManualClock())
+    harness.open_objects, harness.code = lambda _cloud: FakeObjects(swift), 5
+    result = call(harness, "c:logs", "--json")
+
+    assert (result.exit_code, archived(result)["url"]) == (5, None)
+    assert "mistake" in archived(result)["why"]
 
 
 @pytest.mark.parametrize(
