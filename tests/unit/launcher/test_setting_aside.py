@@ -128,7 +128,7 @@ def test_a_port_that_is_none_does_not_keep_a_node_from_being_looked_at() -> None
     """Containers have a mapping there; the usual port is tried."""
     for port in ("22/tcp", 10**400, {}, -1, True, 70_000):
         one = Launcher()
-        one.put({"launch": raw_of({**DOCS["launch"], "counted": "ok"})})
+        one.put({"launch": raw_of({**DOCS["launch"], "counted": "ok", "opened": None})})
         one.put({"node": raw_of({**DOCS["node"], "connection_port": port})})
 
         assert len(of_kind_of(one.turn(), Probe)) == 1
