@@ -321,9 +321,10 @@ CHECKLIST: Final = (
     ),
     Item(
         kind=Kind.LOGIN_KEYS,
-        what="the build's own key, wherever sshd looks for keys; other keys stay",
+        what="the build's own key and all that launchers let in, wherever sshd looks for keys; "
+        "other keys stay",
         files=("~/.ssh/authorized_keys", "~/.ssh/authorized_keys2", "AuthorizedKeysFile of sshd"),
-        why="the build's key opens every clone",
+        why="they open every clone",
     ),
 )
 

@@ -9,6 +9,7 @@ import re
 from typing import Final
 
 from launcher.guest.actions import FetchKeys, NoteKeys, SetKeys
+from launcher.hold.limits import stranger
 from launcher.node.view import NodeView
 from launcher.policy import Policy
 from remuda.model.hold import Hold, HoldKey
@@ -43,6 +44,9 @@ def keep_keys(
         if one.token not in answered:
             left = len({more.token for more in wishes} - answered) - 1
             room = KEYS_MAX - len(hold.keys) - left
+            why = stranger(policy, hold, node, one.by)
+            if why is not None:
+                return _refused(policy, view, one, why, now)
             return _answer(policy, view, hold, one, room=room, now=now)
     return _taken_back(view, hold, {one.token for one in wishes})
 
@@ -50,8 +54,7 @@ def keep_keys(
 def _answer(
     policy: Policy, view: NodeView, hold: Hold, wish: KeyWish, *, room: int, now: Now
 ) -> KeyAction:
-    making = policy.making.get(view.key)
-    account = wish.account or ("root" if making is None else making.username)
+    account = _account(policy, view, wish)
     found = _found(policy, view, wish)
     if isinstance(found, FetchKeys):
         return found
@@ -63,15 +66,7 @@ def _answer(
     if not isinstance(found, str) and not _ACCOUNT.fullmatch(account):
         found = "that is no name of an account"
     if isinstance(found, str):
-        refused = HoldKey(
-            token=wish.token,
-            fingerprint="",
-            name=wish.developer or "",
-            account=account,
-            at_s=round(now.wall_s, 3),
-            refused=found,
-        )
-        return NoteKeys(node=view.id, token=wish.token, keys=(refused,))
+        return _refused(policy, view, wish, found, now)
     name = wish.developer or found[0].comment or wish.by
     return SetKeys(
         node=view.id,
@@ -81,6 +76,24 @@ def _answer(
         name=name,
         certify_until_s=until_s,
     )
+
+
+def _refused(policy: Policy, view: NodeView, wish: KeyWish, why: str, now: Now) -> NoteKeys:
+    """Return what says why the keys of a wish are not there."""
+    refused = HoldKey(
+        token=wish.token,
+        fingerprint="",
+        name=wish.developer or "",
+        account=_account(policy, view, wish),
+        at_s=round(now.wall_s, 3),
+        refused=why,
+    )
+    return NoteKeys(node=view.id, token=wish.token, keys=(refused,))
+
+
+def _account(policy: Policy, view: NodeView, wish: KeyWish) -> str:
+    making = policy.making.get(view.key)
+    return wish.account or ("root" if making is None else making.username)
 
 
 def _until_s(policy: Policy, hold: Hold, now: Now) -> float | None:

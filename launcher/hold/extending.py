@@ -1,14 +1,18 @@
 """Whether a hold becomes longer: as its owner wishes, or because somebody works on it. Pure."""
 
 from dataclasses import replace
+from typing import Final
 
-from launcher.hold.limits import said_s
+from launcher.hold.limits import said_s, stranger
+from launcher.takehome.taking import under_way
 from launcher.world import World
-from remuda.config.patterns import means
 from remuda.model.hold import BY_LOGIN, Extension, Hold
 from remuda.model.holdwish import ExtendWish, wish_of
 from remuda.model.node import Node
 from remuda.runtime.now import Now
+
+#: Against more time for a machine that is becoming an image.
+IMAGE_MADE: Final = "its image is made, and the machine goes once that is whole"
 
 
 def extended(world: World, hold: Hold, node: Node, now: Now) -> Hold:
@@ -21,7 +25,7 @@ def extended(world: World, hold: Hold, node: Node, now: Now) -> Hold:
     for one in wish.extend:
         if one.token in answered:
             continue
-        said = _answer(world, hold, one, now)
+        said = _answer(world, hold, node, one, now)
         # What was granted counts for ever; a refusal is kept as long as its wish stands there.
         old = [e for e in hold.extended if e.refused is None or e.token in there]
         hold = replace(hold, ends_s=said.ends_s, extended=(*old, said))
@@ -47,10 +51,13 @@ def by_login(world: World, hold: Hold, at_s: float) -> Hold:
     return replace(hold, ends_s=ends_s, extended=(*hold.extended, more))
 
 
-def _answer(world: World, hold: Hold, wish: ExtendWish, now: Now) -> Extension:
+def _answer(world: World, hold: Hold, node: Node, wish: ExtendWish, now: Now) -> Extension:
     rules = world.policy.holds.extend
     for_s = wish.for_s or rules.by
-    refused = _refusal(world, hold, wish, for_s, now)
+    if under_way(world, node.id, now.wall_s) is not None:
+        refused: str | None = IMAGE_MADE
+    else:
+        refused = _refusal(world, hold, node, wish, now, for_s=for_s)
     ends_s = hold.ends_s or 0.0
     return Extension(
         token=wish.token,
@@ -61,11 +68,12 @@ def _answer(world: World, hold: Hold, wish: ExtendWish, now: Now) -> Extension:
     )
 
 
-def _refusal(world: World, hold: Hold, wish: ExtendWish, for_s: float, now: Now) -> str | None:
+def _refusal(
+    world: World, hold: Hold, node: Node, wish: ExtendWish, now: Now, *, for_s: float
+) -> str | None:
     rules = world.policy.holds
-    operator = any(means(one, wish.by) for one in rules.operators)
-    if wish.by != hold.owner and not operator:
-        return f"it is held for {hold.owner or 'nobody'}: only they, or an operator, may extend it"
+    if why := stranger(world.policy, hold, node, wish.by):
+        return why
     mine = [one for one in hold.extended if one.refused is None and one.token != BY_LOGIN]
     if len(mine) >= rules.extend.times:
         most = "once" if rules.extend.times == 1 else f"{rules.extend.times} times"

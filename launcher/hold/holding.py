@@ -43,6 +43,20 @@ def hold(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Acti
     return _go_on(world, view, before, node, now, plan=plan)
 
 
+def only_answers(world: World, view: NodeView, node: Node, now: Now) -> NoteHold | None:
+    """Return the answer to who wants more time of a machine whose image is being made.
+
+    It is quiet by then, and stopped at last: a look would find nobody, and take it for lost.
+    """
+    before = None if view.launch is None else view.launch.hold
+    if before is None or not before.begun:
+        return None
+    after = extended(world, before, node, now)
+    return (
+        None if after == before else NoteHold(node=view.id, hold=after, news=("hold.not_extended",))
+    )
+
+
 def _go_on(
     world: World, view: NodeView, before: Hold, node: Node, now: Now, *, plan: Plan
 ) -> Action | None:

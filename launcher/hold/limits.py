@@ -9,7 +9,10 @@ from typing import Final
 from launcher.actions import Plan
 from launcher.hold.actions import AnswerHold, KeepNode, NoteHold
 from launcher.node.view import NodeView
+from launcher.policy import Policy
 from launcher.world import World
+from remuda.config.patterns import means
+from remuda.model.capture import requestor_of
 from remuda.model.fields import one_line
 from remuda.model.hold import Hold
 from remuda.model.holdwish import OWNER_CHARS_MAX
@@ -67,6 +70,18 @@ def too_long(world: World, for_s: float) -> str | None:
     if most is None or for_s <= most:
         return None
     return f"no hold is longer than {said_s(most)} (max-hold-age)"
+
+
+def stranger(policy: Policy, hold: Hold, node: Node, by: str) -> str | None:
+    """Return why a hold is none of the business of who wishes something of it, or None.
+
+    Names are unproven: this keeps people from slips, and nobody from lies.
+    """
+    if by in {hold.owner, requestor_of(node)}:
+        return None
+    if any(means(one, by) for one in policy.holds.operators):
+        return None
+    return f"it is held for {hold.owner or 'nobody'}: only they, or an operator, may change it"
 
 
 def owner_of(node: Node) -> str:

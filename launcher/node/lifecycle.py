@@ -12,7 +12,7 @@ from launcher.capture.capturing import capture
 from launcher.guest.keeping import keep_keys
 from launcher.hold.autoholding import let_go
 from launcher.hold.granting import answer
-from launcher.hold.holding import hold
+from launcher.hold.holding import hold, only_answers
 from launcher.image.outdated import not_handed_out, outdated, unbootable, unused
 from launcher.lanes import noting
 from launcher.node.actions import (
@@ -326,13 +326,12 @@ def _held(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Act
         taken = take_home(world, view, launch, node)
         if taken is not None:
             return taken
-    step, ends_s = hold(world, view, node, now, plan), under_way(world, view, now.wall_s)
+    ends_s = under_way(world, view.id, now.wall_s)
     if ends_s is None:
+        step = hold(world, view, node, now, plan)
         return step or keep_keys(world.policy, view, launch.hold, node, now)
-    if isinstance(step, Condemn):
-        plan.look_again("node", view.id, now.mono_s + ends_s - now.wall_s)
-        return None
-    return step
+    plan.look_again("node", view.id, now.mono_s + ends_s - now.wall_s)
+    return only_answers(world, view, node, now)
 
 
 def _ready(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:

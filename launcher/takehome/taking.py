@@ -15,6 +15,7 @@ from launcher.world import World
 from remuda.cloud.whole import unfit
 from remuda.model.capture import requestor_of
 from remuda.model.holdwish import SnapshotWish, wish_of
+from remuda.model.ids import NodeId
 from remuda.model.launch import Launch
 from remuda.model.node import Node, NodeState
 from remuda.model.takehome import SnapshotAnswer, TakeHome, TakeHomeState
@@ -31,7 +32,7 @@ def take_home(world: World, view: NodeView, launch: Launch, node: Node) -> TakeH
     if not held and (launch.hold is None or launch.hold.refused is not None):
         return None  # it will not be
     wished = wish_of(node)
-    wish, known = None if wished is None else wished.snapshot, _record(world, view)
+    wish, known = None if wished is None else wished.snapshot, _record(world, view.id)
     granted = launch.take_home
     if wish is not None and _new(granted, wish, known):
         return AnswerSnapshot(node=view.id, answer=_answer(world, view, node, wish))
@@ -42,17 +43,17 @@ def take_home(world: World, view: NodeView, launch: Launch, node: Node) -> TakeH
     return None if known is None else _follow(view, launch, known, granted)
 
 
-def under_way(world: World, view: NodeView, now_s: float) -> float | None:
+def under_way(world: World, node: NodeId, now_s: float) -> float | None:
     """Return until when a hold that is over waits for its image, or None: nobody makes one."""
-    known = _record(world, view)
+    known = _record(world, node)
     if known is None or known.state is not TakeHomeState.MAKING:
         return None
     ends_s = known.since_s + PATIENCE_S
     return ends_s if now_s < ends_s else None
 
 
-def _record(world: World, view: NodeView) -> TakeHome | None:
-    stored = world.take_homes.get(view.id)
+def _record(world: World, node: NodeId) -> TakeHome | None:
+    stored = world.take_homes.get(node)
     return None if stored is None else stored.value
 
 

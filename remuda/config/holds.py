@@ -83,8 +83,8 @@ class HoldsFrom(Section):
     )
     operators: tuple[Pattern, ...] = Field(
         default=(),
-        description="Who may extend holds of others: regular expressions, each for a whole name. "
-        "Names are unproven.",
+        description="Who may extend holds of others, and put keys onto their machines: regular "
+        "expressions, each for a whole name. Names are unproven.",
     )
     certificates: CertificatesFrom | None = Field(
         default=None, description="Certificates for `remuda ssh`; null: none are made."

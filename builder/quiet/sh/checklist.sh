@@ -294,14 +294,29 @@ key_files() {
 # Keys are told by their Base64 part: cloud-init puts options before it, people comments after it.
 # A file of which nothing is left goes too. Last of all rules: nobody logs in after it.
 rule_login_keys() {
-    [ -n "$login_keys" ] || return 0
     key_files | while IFS= read -r file; do
-        printf '%s\n' "$login_keys" | grep -F -q -f - -- "$file" || continue
+        text=$(key_lines_kept <"$file")
+        [ "$text" != "$(cat "$file")" ] || continue
         if ! making; then
             residue "$file"
-            continue
+        elif [ -n "$text" ]; then
+            printf '%s\n' "$text" >"$file"
+        else
+            rm -f -- "$file"
         fi
-        text=$(printf '%s\n' "$login_keys" | grep -F -v -f - -- "$file")
-        if [ -n "$text" ]; then printf '%s\n' "$text" >"$file"; else rm -f -- "$file"; fi
     done
+}
+
+# key_lines_kept: what may stay of the key file that it reads. Launchers, too, put lines there that
+# only their own machine may have: of guests, of people for whom it is held, and of an authority
+# that is trusted for its hold. A clone has those of its own launcher.
+key_lines_kept() {
+    awk -v keys="$(printf '%s' "$login_keys" | tr '\n' ' ')" -v clone="$clone" '
+        BEGIN { count = split(keys, key, " ") }
+        {
+            for (i = 1; i <= count; i++) if (index($0, key[i])) next
+            if (clone == "" && / remuda-(guest|key-[0-9a-f]+)[ \t\r]*$/) next
+            if (clone == "" && /^[ \t]*cert-authority,principals="remuda-hold-/) next
+            print
+        }'
 }

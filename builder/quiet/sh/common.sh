@@ -12,6 +12,7 @@ export PATH LC_ALL
 umask 022
 
 mode=assert
+clone=
 kind=none
 # Findings per verb, and in all: a machine full of residue is told from a quiet one by the first.
 some=20

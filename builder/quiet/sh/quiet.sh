@@ -48,6 +48,7 @@ phase_trim() {
 phase_clone() {
     start clone
     mode=assert
+    clone=yes
     # shellcheck disable=SC2086 # words
     lines=$(with_search $clone_kinds)
     judged clone "$lines"

@@ -13,6 +13,11 @@ LOGIN_KEY: Final = f"ssh-ed25519 {LOGIN_BLOB} build"
 OTHER_KEY: Final = (
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINotOursNotOursNotOursNotOursNotOursNotO them"
 )
+LAUNCHERS_KEY: Final = f"{OTHER_KEY} remuda-key-0123456789abcdef0123"
+AUTHORITY: Final = (
+    'cert-authority,principals="remuda-hold-0000000001" '
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAuthorityAuthorityAuthorityAuthorityAut"
+)
 BUILD_ONLY: Final = "/etc/apt/apt.conf.d/99 proxy of the build"
 TRACES: Final = Traces(host_keys=(HOST_KEY,), login_keys=(LOGIN_KEY,), build_only=(BUILD_ONLY,))
 
@@ -191,6 +196,12 @@ PLANTINGS: Final = (
         K.LOGIN_KEYS,
         "/home/ci/.ssh/authorized_keys2",
         f"printf '%s\\n' '{OTHER_KEY}' 'no-pty ssh-ed25519 {LOGIN_BLOB} other comment' >$f",
+    ),
+    # As their launcher wrote them: see test_what_launchers_put_there_is_told_by_its_own_words.
+    Planting(
+        K.LOGIN_KEYS,
+        "/home/ci/.ssh/authorized_keys",
+        f"printf '%s\\n' '{LAUNCHERS_KEY}' '{OTHER_KEY}' '{AUTHORITY}' >$f",
     ),
     Planting(
         K.LOGIN_KEYS,

@@ -70,7 +70,8 @@ def test_quieting_removes_everything_at_once(any_machine: Machine) -> None:
     assert found(any_machine, quiet_script(TRACES)) == refused
     for path in ("var/cache/precious.deb", "root/.cache/precious"):
         assert (any_machine.root / path).exists()
-    assert (any_machine.root / "home/ci/.ssh/authorized_keys2").read_text() == f"{OTHER_KEY}\n"
+    for file in ("authorized_keys", "authorized_keys2"):
+        assert (any_machine.root / "home/ci/.ssh" / file).read_text() == f"{OTHER_KEY}\n"
     hosts = "127.0.0.1 localhost\n# of the site\n10.0.0.9 mirror mirror.site # ours\na=1\n"
     assert (any_machine.root / "etc/hosts").read_text() == hosts
 

@@ -9,7 +9,7 @@ from builder.quiet.identity import Identity
 from builder.quiet.kinds import CLONE_KINDS, Kind
 from builder.quiet.scripts import clone_script, identity_script, read_clone, read_identity
 from remuda.ssh.api import Script
-from tests.contract.builder.plantings import LOGIN_KEY, OTHER_KEY, TRACES
+from tests.contract.builder.plantings import AUTHORITY, LOGIN_KEY, OTHER_KEY, TRACES
 from tests.contract.builder.test_checklist import without_rule
 from tests.support.quietable import Machine
 
@@ -141,3 +141,12 @@ def test_a_clone_that_is_its_build_machine_fails(clone: Machine) -> None:
     verdict = clone.verdict(clone_script(report.identity, TRACES))
 
     assert verdict == "not quiet: same-hostname in build-7"
+
+
+def test_a_clone_trusts_the_authority_of_its_own_launcher(machine: Machine) -> None:
+    """Its user data says so, as on all machines; of its build nothing is left."""
+    machine.sh(f"printf '%s\\n' '{AUTHORITY}' '{OTHER_KEY}' >/home/ci/.ssh/authorized_keys")
+
+    _, output = machine.run(clone_script(BUILD, TRACES))
+
+    assert [one for one in read_clone(output)[1].residues if one.kind is Kind.LOGIN_KEYS] == []

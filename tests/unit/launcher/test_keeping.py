@@ -105,6 +105,30 @@ def test_a_wish_is_carried_out_and_recorded() -> None:
     assert judged(made, view) is None
 
 
+def wished_by(by: str) -> object:
+    """Return the next step where somebody wishes a key onto ada's machine, which ci had."""
+    made = world()
+    holds = HoldsFrom.model_validate({"operators": ["ops-.*"]})
+    made.policy = replace(made.policy, holds=holds)
+    view = held(made, replace(wish("k1", line=ED25519), by=by))
+    assert view.node is not None
+    view.node = view.node.with_fields(requestor="ci")
+    return judged(made, view)
+
+
+@pytest.mark.parametrize("by", ["ada", "ci", "ops-1"])
+def test_its_people_and_operators_open_a_held_machine(by: str) -> None:
+    """Whom it is held for, who had it, and whom the configuration names."""
+    assert isinstance(wished_by(by), SetKeys)
+
+
+def test_strangers_open_no_held_machine() -> None:
+    """Whatever they write into its record, and with --force."""
+    found = wished_by("eve")
+    assert isinstance(found, NoteKeys)
+    assert found.keys[0].refused == "it is held for ada: only they, or an operator, may change it"
+
+
 def test_nothing_is_put_onto_what_is_not_held() -> None:
     """Whatever the record of the node says: it is a requestor's."""
     made = world()

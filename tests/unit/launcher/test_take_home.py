@@ -5,7 +5,8 @@ from typing import Any, Final
 
 import pytest
 
-from launcher.guest.actions import LetIn
+from launcher.guest.actions import LetIn, NoteKeys, SetKeys
+from launcher.hold.actions import LookIn, NoteHold
 from launcher.image.binding import Bound, bind
 from launcher.node.actions import Condemn
 from launcher.node.shortage import Shortage
@@ -17,11 +18,12 @@ from launcher.takehome.fold import take_home_record
 from launcher.takehome.taking import PATIENCE_S, take_home, under_way
 from launcher.takehome.writes import answer_snapshot, begin
 from launcher.world import World
+from remuda.config.holds import HoldsFrom
 from remuda.config.snapshots import SnapshotsFrom
 from remuda.config.takehomes import NONE_ALLOWED, SnapshotRules
 from remuda.model import launch as launches
 from remuda.model.hold import Hold, HoldSource
-from remuda.model.holdwish import HoldWish, SnapshotWish, wish_fields
+from remuda.model.holdwish import ExtendWish, HoldWish, KeyWish, SnapshotWish, wish_fields
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.node import NodeState
 from remuda.model.request import Request, RequestState
@@ -212,10 +214,10 @@ def test_a_hold_that_is_over_waits_for_its_image() -> None:
     """For a time."""
     made = ruled()
     view = held(made, BEGUN)
-    assert under_way(made, view, NOW.wall_s) is None
+    assert under_way(made, view.id, NOW.wall_s) is None
     put(made, view)
-    assert under_way(made, view, NOW.wall_s) == NOW.wall_s + PATIENCE_S
-    assert under_way(made, view, NOW.wall_s + PATIENCE_S) is None
+    assert under_way(made, view.id, NOW.wall_s) == NOW.wall_s + PATIENCE_S
+    assert under_way(made, view.id, NOW.wall_s + PATIENCE_S) is None
 
 
 def test_nothing_is_deleted_while_its_image_is_made() -> None:
@@ -228,6 +230,32 @@ def test_nothing_is_deleted_while_its_image_is_made() -> None:
     view = held(made, BEGUN, hold=over)
     put(made, view)
     assert of_kind(think(made), Condemn) == []
+
+
+def test_no_hold_changes_while_its_image_is_made() -> None:
+    """It is quiet, and then stopped: nobody is lost, nobody idles, no key comes back onto it."""
+    key = KeyWish(token="k", by="ada", at_s=NOW.wall_s, line=KEY)
+    more = ExtendWish(token="e", by="ada", for_s=0.0, at_s=NOW.wall_s)
+    for wish in (replace(WISH, keys=(key,)), WISH):
+        made = ruled()
+        holds = HoldsFrom.model_validate({"idle-end": "10m"})
+        made.policy = replace(made.policy, holds=holds)
+        idle = replace(HELD, since_s=NOW.wall_s - 3000.0, idle_since_s=NOW.wall_s - 2000.0)
+        view = held(made, BEGUN, wish, hold=idle)
+        put(made, view, quiet=True)
+        view.server.missed = 5
+        assert of_kind(think(made), SetKeys, NoteKeys, NoteHold, LookIn, Condemn) == []
+
+    made = ruled()
+    view = held(made, BEGUN, replace(WISH, extend=(more,)))
+    put(made, view, quiet=True)
+    (action,) = of_kind(think(made), NoteHold)
+    assert action.hold.ends_s == HELD.ends_s
+    assert action.hold.extended[-1].refused == (
+        "its image is made, and the machine goes once that is whole"
+    )
+    put(made, view, state=TakeHomeState.FAILED)
+    assert of_kind(think(made), NoteHold)[0].hold.ends_s != HELD.ends_s
 
 
 def test_a_machine_whose_image_is_whole_goes_at_once() -> None:
