@@ -57,7 +57,6 @@ def check_clouds(data: object, host: HostFiles, environ: Mapping[str, str]) -> N
     known = _known(file, host, named=named is not None)
     if known is None:
         return
-    _check_swift(mapping(mapping(data).get("capsules")).get("swift"), known, file, host)
     for name, provider in entries(data, "providers"):
         path = ("providers", name, "cloud")
         cloud = provider.get("cloud")
@@ -81,19 +80,6 @@ def _check_capsules(
     if isinstance(cloud, str) and cloud not in known and cloud != _FROM_ENVIRONMENT:
         path = ("capsules", "swift", "cloud")
         host.report.warning(path, f"{file} has no cloud {cloud!r}", nearest(cloud, known))
-
-
-def _check_swift(
-    swift: object, known: Mapping[str, tuple[str, ...]], file: FilePath, host: HostFiles
-) -> None:
-    """Warn of a cloud for capsules that is not there: machines are made without it all the same."""
-    cloud = mapping(swift).get("cloud")
-    if isinstance(cloud, str) and cloud != _FROM_ENVIRONMENT and cloud not in known:
-        host.report.warning(
-            ("capsules", "swift", "cloud"),
-            f"{file} has no cloud {cloud!r}: no capsule is stored there",
-            nearest(cloud, known),
-        )
 
 
 def _fill_in(provider: Mapping[str, object], regions: tuple[str, ...]) -> None:

@@ -7,11 +7,8 @@ from typing import Any, Final
 
 import pytest
 
-from builder.actions import Plan
 from builder.machine.hand_begin import InPhases
 from builder.place.sites import Sites
-from builder.takehome import lifecycle
-from builder.takehome.actions import EndTakeHome, MakeTakeHome, name_of, subject
 from builder.takehome.hand_end import EndingHand
 from builder.takehome.hand_make import HALF_QUIET, TakeHomeInCloud, TakingHand
 from builder.takehome.hand_offer import COMMUNITY
@@ -22,7 +19,7 @@ from remuda.config.images import SecretFrom
 from remuda.model import tags
 from remuda.model.guest import Guest
 from remuda.model.holdwish import SnapshotWish
-from remuda.model.ids import NodeId, ReplicaId
+from remuda.model.ids import ReplicaId
 from remuda.model.takehome import (
     ATTEMPTS_MAX,
     EndWish,
@@ -37,7 +34,6 @@ from remuda.store import paths
 from remuda.store.api import Create, Set, Stored
 from tests.unit.builder.handbench import ME, OWNER, PROVIDER, Bench, ran
 from tests.unit.builder.jobs import Job
-from tests.unit.builder.judging import NOW_S, world
 
 SECRET: Final = "swordfish-and-more"
 DEVS: Final = "0123456789abcdef0123456789abcdef"
@@ -344,60 +340,3 @@ def test_a_snapshot_that_may_yet_come_keeps_its_record(held: Held) -> None:
 
 
 # -- judged ----------------------------------------------------------------------------------------
-
-ONE: Final = TakeHome(
-    node=NodeId("3000000001"),
-    state=TakeHomeState.ASKED,
-    wish=WISH,
-    provider="p",
-    pool="main",
-    label="small",
-    since_s=NOW_S,
-)
-
-
-def planned(one: TakeHome, **more: Any) -> Plan:
-    """Return what is planned."""
-    plan = Plan()
-    lifecycle.step(world([], take_homes={one.node: one}, **more), plan)
-    return plan
-
-
-MAKING: Final = replace(ONE, state=TakeHomeState.MAKING, owner=ME)
-WHOLE: Final = replace(ONE, state=TakeHomeState.WHOLE, ends_s=NOW_S + 60.0)
-FAILED: Final = replace(ONE, state=TakeHomeState.FAILED)
-
-
-@pytest.mark.parametrize(
-    ("one", "more", "kind"),
-    [
-        (ONE, {}, MakeTakeHome),
-        (ONE, {"mine": lambda _: False}, None),
-        (ONE, {"away": {"p": "away"}}, None),
-        (replace(ONE, provider="unknown"), {}, None),
-        (ONE, {"busy": frozenset({name_of(ONE.node)})}, None),
-        (ONE, {"take_home_ends": frozenset({ONE.node})}, EndTakeHome),
-        (MAKING, {}, MakeTakeHome),
-        (replace(MAKING, owner=ReplicaId("dead")), {}, MakeTakeHome),
-        (replace(MAKING, owner=ReplicaId("dead")), {"mine": lambda _: False}, None),
-        (MAKING, {"take_home_ends": frozenset({ONE.node})}, MakeTakeHome),
-        (WHOLE, {}, None),
-        (WHOLE, {"now_s": NOW_S + 60.0}, EndTakeHome),
-        (WHOLE, {"take_home_ends": frozenset({ONE.node})}, EndTakeHome),
-        (replace(WHOLE, state=TakeHomeState.ENDING), {}, EndTakeHome),
-        (FAILED, {}, None),
-        (FAILED, {"now_s": NOW_S + WISH.for_s}, EndTakeHome),
-    ],
-)
-def test_each_has_its_next_step(one: TakeHome, more: dict[str, Any], kind: type | None) -> None:
-    """Made by one builder, ended in its time."""
-    plan = planned(one, **more)
-    assert [type(action) for action in plan.actions] == ([] if kind is None else [kind])
-
-
-def test_what_waits_says_why_and_what_is_there_wakes_at_its_end() -> None:
-    """Nobody looks in vain."""
-    assert planned(ONE, away={"p": "away"}).waits == {name_of(ONE.node): "away"}
-    assert planned(WHOLE).wake_at_s == NOW_S + 60.0
-    assert planned(replace(WHOLE, ends_s=None)).wake_at_s is None
-    assert subject(MakeTakeHome(id=ONE.node)) == name_of(ONE.node)
