@@ -63,6 +63,9 @@ def test_whose_a_machine_was_that_no_record_tells() -> None:
     told = describe(made, view, NOW, kind=CapsuleKind.JOB, result="job.failed", why="x")
 
     assert (told.requestor, told.job) == (None, None)
+    view.node = None  # removed by somebody
+    told = describe(made, view, NOW, kind=CapsuleKind.JOB, result="job.failed", why="x")
+    assert (told.requestor, told.job) == (None, None)
 
 
 def test_a_capsule_that_is_being_stored_is_not_stored_twice() -> None:
