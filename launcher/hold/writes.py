@@ -13,7 +13,7 @@ from remuda.model import node as nodes
 from remuda.model.autohold import Autohold, Fired, encode_autohold
 from remuda.model.hold import Hold
 from remuda.model.holdwish import HoldWish, KeyWish, wish_fields
-from remuda.model.node import EPOCH_MS_FLOOR, Node, NodeEvent, NodeState
+from remuda.model.node import EPOCH_MS_FLOOR, Node, NodeEvent, NodeState, hold_ends_s
 from remuda.store import paths
 from remuda.store.api import Check, Delete, Op, Set
 from remuda.store.locks import prove_unlocked_ops
@@ -49,8 +49,9 @@ def note_hold(world: World, view: NodeView, action: NoteHold, *, now_s: float) -
     node, before = view.node, None if view.launch is None else view.launch.hold
     ops: list[Op] = []
     moved = before is None or before.ends_s != action.hold.ends_s
-    if moved and node is not None and node.state is NodeState.HOLD:
-        ops.append(_node(view, _ending(node, action.hold)))
+    told = None if node is None else _ending(node, action.hold)
+    if moved and told is not None and told is not node and told.state is NodeState.HOLD:
+        ops.append(_node(view, told))
     else:
         ops.append(Check(path=paths.node(view.id), version=view.node_version))
     fired = [] if action.fires is None else _fire(world, view, action.fires, now_s=now_s)
@@ -72,8 +73,13 @@ def _node(view: NodeView, node: Node) -> Op:
 
 
 def _ending(node: Node, hold: Hold) -> Node:
-    """Return a node's record with the end of its hold, in the unit in which it was written."""
-    ends_s = hold.ends_s or 0.0
+    """Return a node's record with the end of its hold, in the unit in which it was written.
+
+    One that says so already stays as its writer has written it.
+    """
+    ends_s, said_s = hold.ends_s or 0.0, hold_ends_s(node)
+    if said_s is not None and abs(said_s - ends_s) < 1.0:
+        return node
     if (node.hold_expiration or 0.0) > EPOCH_MS_FLOOR:
         said = round(ends_s * 1000.0)
     else:  # whole seconds from the last change of state; 0 would mean never
