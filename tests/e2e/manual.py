@@ -112,12 +112,6 @@ NOT_CARRIED_OUT: Final[dict[str, str]] = {
     "docs/configuration.md: $ remuda config check remuda.yaml": (
         "shows what is said of a mistake: tests/unit/config/test_reference.py"
     ),
-    "docs/diagnosis.md: remuda autohold add --label noble-small": (
-        "tests/e2e/test_holds.py does so, with its own label"
-    ),
-    "docs/diagnosis.md: remuda hold 3000000001 --reason": (
-        "tests/e2e/test_holds.py does so, with a node in use"
-    ),
     "docs/diagnosis.md: remuda hold 3000000001 --snapshot": (
         "tests/e2e/test_take_home.py does so, with two projects"
     ),

@@ -146,9 +146,19 @@ def test_storms_come_to_rest() -> None:
 
 
 def asks_no_lock(patch: pytest.MonkeyPatch) -> None:
-    """Grant whatever a node's record wishes."""
-    patch.setattr(granting, "_refusal", lambda *_: None)
+    """Take everybody's word that the lock of a node is theirs; the other rules stay."""
+    patch.setattr(granting, "holder", lambda _: _Anybody())
     patch.setattr(lifecycle, "answer", _unproven(granting.answer))
+
+
+class _Anybody:
+    """Who is everybody."""
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        """Whoever it is."""
+        return True
 
 
 def _unproven(before: Callable[..., Any]) -> Callable[..., Any]:
@@ -161,7 +171,7 @@ def _unproven(before: Callable[..., Any]) -> Callable[..., Any]:
 
 def extends_for_anybody(patch: pytest.MonkeyPatch) -> None:
     """Give everybody more time."""
-    patch.setattr(extending, "_refusal", lambda *_: None)
+    patch.setattr(extending, "_refusal", lambda *_, **__: None)
 
 
 def ends_early(patch: pytest.MonkeyPatch) -> None:
