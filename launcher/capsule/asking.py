@@ -11,7 +11,7 @@ from launcher.capsule.actions import TellCapsule
 from launcher.lanes import capsule
 from launcher.node.view import NodeView
 from launcher.world import Agenda, World
-from remuda.model.capsule import WISH_S, wish_of
+from remuda.model.capsule import WISH_KEY, WISH_S, wish_of
 from remuda.runtime.now import Now
 
 #: So often at most is it told of one machine: each time the cloud is asked for its console.
@@ -23,7 +23,9 @@ def tell_capsules(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     views = world.nodes.views
     for node_id in views if agenda.everything else sorted(agenda.nodes):
         view = views.get(node_id)
-        told = None if view is None else wished(world, view, now, plan)
+        if view is None or view.node is None or WISH_KEY not in view.node.doc:
+            continue  # as nearly all
+        told = wished(world, view, now, plan)
         if told is not None:
             plan.do(told)
 

@@ -38,6 +38,8 @@ from launcher.takehome.taking import take_home, under_way
 from launcher.world import Agenda, World
 from remuda.cloud.api import ServerStatus
 from remuda.metrics.results import Result
+from remuda.model.capture import CAPTURE_KEY
+from remuda.model.holdwish import HOLD_KEY
 from remuda.model.ids import NodeId
 from remuda.model.imageask import labelled_image
 from remuda.model.launch import INJECT, Launch, Step, StepEvent
@@ -307,8 +309,10 @@ def _done(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Act
         return _held(world, view, node, now, plan)
     if view.locked:
         # Whoever holds the lock uses it: nobody's machine dies.
-        if node.state is not NodeState.IN_USE:
-            return None
+        asked = HOLD_KEY in node.doc or CAPTURE_KEY in node.doc
+        asked = asked or launch.capture is not None or launch.take_home is not None
+        if not asked or node.state is not NodeState.IN_USE:
+            return None  # as of nearly all
         step = answer(world, view, node, plan) or capture(world, view, launch, node)
         return step or take_home(world, view, launch, node)
     gone = node.state is NodeState.IN_USE
