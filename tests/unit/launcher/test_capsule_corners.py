@@ -55,6 +55,14 @@ def test_who_asks_again_at_once_waits_a_moment() -> None:
     assert answer.token == "new"
 
 
+def test_a_wish_that_cannot_be_read_is_none() -> None:
+    """Whatever lies there."""
+    made = world()
+    for junk in (7, "x", {"token": 1}, {}):
+        view = add_node(made, 1, **{WISH_KEY: junk})
+        assert wished(made, view, NOW, Plan()) is None
+
+
 def test_whose_a_machine_was_that_no_record_tells() -> None:
     """Its node says nothing of it, and no request does."""
     made = world()
