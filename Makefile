@@ -83,7 +83,7 @@ LAUNCHER := actions address addressing admitting allocate asking autoholding bid
 	dying end extending first_use gathering granting holding keeping lifecycle limits \
 	make_room orders outdated overdue overtaking patience periodic probing progress proof \
 	publishing reopening scale_down scale_up shares shortage state status steps storing \
-	sweep taken takeover taking telling using verdicts
+	sweep taken takeover taking telling using verdicts visiting
 either = ($(subst $(SPACE),|,$(1)))
 all_of = $(subst $(SPACE),,$(2:%=$(1)/%.py,) $(2:%=$(1)/*/%.py,))
 NAMES_JUDGED := builder\.(\w+(\.| import ))?$(call either,$(BUILDER))|$\

@@ -4,10 +4,10 @@ import hashlib
 from typing import Final
 
 from launcher.guest.actions import SetKeys
-from launcher.node.probing import probe_target
 from launcher.node.view import NodeView
+from launcher.node.visiting import visit
 from launcher.policy import Policy
-from remuda.ssh.api import Login, ProofSpec, Script
+from remuda.ssh.api import ProofSpec, Script
 
 #: For the whole visit.
 LET_IN_S: Final = 30.0
@@ -74,7 +74,7 @@ exec su -s /bin/sh "$3" -c 'exec /bin/sh -c "$REMUDA_TEXT" sh "$REMUDA_LINES" "$
 def order(view: NodeView, policy: Policy, key: str) -> ProofSpec | str:
     """Return what the prover is told, or why nobody can be let in."""
     script = Script(name="guest key", text=_SCRIPT, arguments=(key, MARK), timeout_s=LET_IN_S)
-    return _visit(view, policy, script)
+    return visit(view, policy, script)
 
 
 def key_order(view: NodeView, policy: Policy, action: SetKeys) -> ProofSpec | str:
@@ -92,32 +92,9 @@ def key_order(view: NodeView, policy: Policy, action: SetKeys) -> ProofSpec | st
             timeout_s=LET_IN_S,
             as_root=True,
         )
-    return _visit(view, policy, script)
+    return visit(view, policy, script)
 
 
 def mark_of(token: str) -> str:
     """Return what the lines of a wish end with; it means the same to sed as to people."""
     return KEY_MARK + hashlib.sha256(token.encode()).hexdigest()[:_MARK_CHARS]
-
-
-def _visit(view: NodeView, policy: Policy, script: Script) -> ProofSpec | str:
-    making = policy.making.get(view.key)
-    where = probe_target(view, policy)
-    if making is None:
-        return f"label {view.key[1]} is not in the configuration of the launcher any more"
-    if policy.config.ssh_key_file is None:
-        return "the launcher itself cannot log in: its provider has no ssh-key-file"
-    if where is None:
-        return "nobody knows the address of the machine"
-    if making.host_keys != "ignore" and not where.host_keys:
-        return "the launcher does not know the host key of the machine any more"
-    return ProofSpec(
-        login=Login(
-            address=where.address,
-            port=where.port,
-            user=making.username,
-            key_file=policy.config.ssh_key_file,
-            host_keys=where.host_keys,
-        ),
-        setup=script,
-    )

@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from launcher.node.probing import probe_target
 from launcher.node.view import NodeView
+from launcher.node.visiting import visit
 from launcher.policy import Policy
 from remuda.model.hold import LOGIN_CHARS_MAX, LOGINS_MAX
-from remuda.ssh.api import Login, ProofSpec, Script, StepTaken
+from remuda.ssh.api import ProofSpec, Script, StepTaken
 
 #: For the whole look.
 LOOK_IN_S: Final = 30.0
@@ -31,31 +31,15 @@ exit 0
 def order(view: NodeView, policy: Policy, warning: str | None) -> ProofSpec | str:
     """Return what the prover is told, or why nobody can look."""
     making = policy.making.get(view.key)
-    where = probe_target(view, policy)
-    if making is None:
-        return f"label {view.key[1]} is not in the configuration of the launcher any more"
-    if policy.config.ssh_key_file is None:
-        return "the launcher itself cannot log in: its provider has no ssh-key-file"
-    if where is None:
-        return "nobody knows the address of the machine"
-    if making.host_keys != "ignore" and not where.host_keys:
-        return "the launcher does not know the host key of the machine any more"
     look = Script(
         name=NAME,
         text=_SCRIPT,
         arguments=(warning or "",),
         timeout_s=20.0,
         output_bytes_max=8192,
-        as_root=warning is not None and making.username != "root",
+        as_root=warning is not None and making is not None and making.username != "root",
     )
-    login = Login(
-        address=where.address,
-        port=where.port,
-        user=making.username,
-        key_file=policy.config.ssh_key_file,
-        host_keys=where.host_keys,
-    )
-    return ProofSpec(login=login, setup=look)
+    return visit(view, policy, look)
 
 
 def logins(steps: tuple[StepTaken, ...]) -> tuple[str, ...]:
