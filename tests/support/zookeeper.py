@@ -38,7 +38,9 @@ def running_server(
             yield server
 
 
-def connected(server: EmbeddedServer, *, chroot: str = "") -> ZookeeperStore:
-    """Return a store with a session on *server*; the caller closes it."""
-    options = StoreOptions(hosts=server.hosts, chroot=chroot, session_s=SESSION_S)
+def connected(
+    server: EmbeddedServer, *, chroot: str = "", session_s: float = SESSION_S
+) -> ZookeeperStore:
+    """Return a store with a session of *session_s* seconds on *server*; the caller closes it."""
+    options = StoreOptions(hosts=server.hosts, chroot=chroot, session_s=session_s)
     return ZookeeperStore.connect(options, wait_s=30.0)

@@ -18,6 +18,8 @@ from tests.contract.store.conftest import DEADLINE_S, Answers, Heard, kazoo_of
 from tests.support.deadline import wait_for
 from tests.support.zookeeper import SESSION_S, connected, missing, running_server
 
+#: No server of a slow machine takes so long to start again, and to be found again.
+_LONG_SESSION_S = 120.0
 #: Of half a megabyte each: more than the socket buffers of both sides hold.
 _MANY = 40
 
@@ -33,7 +35,7 @@ def mortal() -> Iterator[EmbeddedServer]:
 
 def test_a_killed_server_comes_back_with_data_and_sessions(mortal: EmbeddedServer) -> None:
     """Same session, same ephemeral znodes, and the mirror goes on."""
-    store = connected(mortal, chroot="/c")
+    store = connected(mortal, chroot="/c", session_s=_LONG_SESSION_S)
     heard = Heard()
     store.mirror("/r", heard)
     wait_for(lambda: Synced(root="/r") in heard.changes, DEADLINE_S, "the load")
