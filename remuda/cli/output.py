@@ -100,7 +100,8 @@ def show(sheets: Sequence[Sheet]) -> None:
                 console.print(line, soft_wrap=True)
         return
     for sheet in sheets:
-        say(plain(sheet))
+        if text := plain(sheet):
+            say(text)
 
 
 def plain(sheet: Sheet) -> str:

@@ -139,12 +139,13 @@ def pools(*, context: CommandContext, as_json: bool, watch: bool) -> None:
 @_WATCH
 @with_context
 def status(*, context: CommandContext, as_json: bool, watch: bool) -> None:
-    """Show providers, labels and requests at a glance."""
+    """Show providers, labels, requests and alarms of images at a glance."""
     roots = {
         paths.NODES: 1,
         paths.REQUESTS: 1,
         paths.STATUSES: 1,
         paths.REPLICAS: 2,
+        paths.BUILDERS: 1,
     }
     _look(
         context,
@@ -152,7 +153,7 @@ def status(*, context: CommandContext, as_json: bool, watch: bool) -> None:
         roots,
         as_json=as_json,
         watch=watch,
-        names=("providers", "labels", "requests"),
+        names=("providers", "labels", "requests", "images"),
     )
 
 

@@ -33,5 +33,5 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "run": "Run COMMAND on a fresh machine of LABEL, with its exit code as ours.",
     "sandbox": "Run an OpenStack-shaped cloud on this machine, with real SSH machines.",
     "ssh": "Log in to NODE, or run COMMAND there, with ssh and the host keys that we know.",
-    "status": "Show providers, labels and requests at a glance.",
+    "status": "Show providers, labels, requests and alarms of images at a glance.",
 }

@@ -7,7 +7,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -59,11 +59,11 @@ def survey(top: Path) -> tuple[TreeEntry, ...]:
 
 def read(top: Path) -> tuple[TreeEntry, ...]:
     """Return what *top* holds, by path, with the hashes of its files; raises as ``survey``."""
+    found = survey(top)
+    here = Path(os.path.realpath(top))  # only the top may be a link
     return tuple(
-        TreeEntry(path=one.path, mode=one.mode, size=one.size, content=_sha256(top / one.path, one))
-        if stat.S_ISREG(one.mode)
-        else one
-        for one in survey(top)
+        replace(one, content=_sha256(here / one.path, one)) if stat.S_ISREG(one.mode) else one
+        for one in found
     )
 
 
@@ -116,7 +116,11 @@ def _sha256(file: Path, entry: TreeEntry) -> str:
     digest = hashlib.sha256()
     read_bytes = 0
     try:
-        with file.open("rb") as stream:
+        # What became a link or a FIFO since it was looked at is neither followed nor waited for.
+        number = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(number, "rb") as stream:  # noqa: PTH123 - a descriptor
+            if not stat.S_ISREG(os.fstat(number).st_mode):
+                raise UnreadableError(f"{_within(entry.path)}is no file any more")
             while chunk := stream.read(_CHUNK_BYTES):
                 digest.update(chunk)
                 read_bytes += len(chunk)

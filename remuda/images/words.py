@@ -8,7 +8,7 @@ from remuda.model.builderstatus import BuilderStatus, decode_builder
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import ReplicaId
 from remuda.store import paths
-from remuda.store.api import Store
+from remuda.store.api import Store, Stored
 
 #: A builder that cannot use its file as it is now goes on by what that was before, and says so by
 #: this and its id; no image is called so.
@@ -128,21 +128,31 @@ def put_together(
     )
 
 
+def words_of(found: Mapping[str, Stored[bytes]]) -> BuilderWords:
+    """Return what the builders say that live now.
+
+    Args:
+        found: The records of builders, by name; of who is gone nothing counts.
+    """
+    said: dict[ReplicaId, BuilderStatus] = {}
+    corrupt: dict[str, str] = {}
+    for name, stored in found.items():
+        if not stored.owner:
+            continue  # what goes with nobody's session tells of nobody
+        try:
+            said[ReplicaId(name)] = decode_builder(ReplicaId(name), stored.value)
+        except CorruptRecordError as error:
+            corrupt[name] = error.why
+    return put_together(said, corrupt)
+
+
 def read_words(store: Store) -> BuilderWords:
     """Return what the builders say that live now.
 
     Raises:
         StoreAwayError: If ZooKeeper does not answer.
     """
-    names = [ReplicaId(one) for one in store.children(paths.BUILDERS)]
-    found = store.read_many([paths.builder(one) for one in names])
-    said: dict[ReplicaId, BuilderStatus] = {}
-    corrupt: dict[str, str] = {}
-    for name, stored in zip(names, found, strict=True):
-        if stored is None or not stored.owner:
-            continue  # what goes with nobody's session tells of nobody
-        try:
-            said[name] = decode_builder(name, stored.value)
-        except CorruptRecordError as error:
-            corrupt[name] = error.why
-    return put_together(said, corrupt)
+    names = store.children(paths.BUILDERS)
+    found = store.read_many([paths.builder(ReplicaId(one)) for one in names])
+    pairs = zip(names, found, strict=True)
+    return words_of({name: stored for name, stored in pairs if stored is not None})

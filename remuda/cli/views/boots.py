@@ -109,9 +109,9 @@ def first_use_notes(found: Iterable[ImageState], now_s: float) -> list[str]:
 def _unused(used: LastUse, now_s: float) -> str:
     if used.at_s is None:
         return "when it was last used cannot be read"
-    limit = "" if used.ttl_s is None else f" of {age(used.ttl_s)}"
-    where = f", last used in {used.provider}" if used.provider else ""
-    return f"unused for {age(max(0.0, now_s - used.at_s))}{limit}{where}"
+    limit = "" if used.ttl_s is None else f", and goes after {age(used.ttl_s)} without use"
+    where = f" (last in {used.provider})" if used.provider else ""
+    return f"unused for {age(max(0.0, now_s - used.at_s))}{where}{limit}"
 
 
 def canary_json(canary: Canary) -> dict[str, object]:

@@ -4,19 +4,22 @@ from collections import Counter
 from collections.abc import Mapping
 
 from remuda.cli.output import Sheet, age, broken_notes, limit
+from remuda.cli.views.images import alarm_notes
 from remuda.cli.views.pools import labels_sheet
+from remuda.images.words import BuilderWords, words_of
 from remuda.insight import tree
 from remuda.insight.tree import TreeReader
 from remuda.model.node import Node, NodeState
 from remuda.model.request import Request, RequestState
 from remuda.model.status import ProviderStatus
+from remuda.store import paths
 
 _PROVIDERS = ("PROVIDER", "LAUNCHERS", "PRIO", "SERVERS", "READY", "IN USE", "HELD", "TROUBLE")
 _WAITING = frozenset({RequestState.REQUESTED, RequestState.PENDING})
 
 
 def status_sheets(read: TreeReader, *, now_s: float) -> tuple[Sheet, ...]:
-    """Return the providers, the labels and the requests.
+    """Return the providers, the labels, the requests and what is wrong with images.
 
     Args:
         read: Where to read.
@@ -36,6 +39,7 @@ def status_sheets(read: TreeReader, *, now_s: float) -> tuple[Sheet, ...]:
         _providers(statuses.records, living, nodes.records),
         labels_sheet(statuses.records.values()),
         _requests(requests.records, now_s, broken),
+        _images(words_of(read(paths.BUILDERS))),
     )
 
 
@@ -113,4 +117,14 @@ def _requests(requests: Mapping[str, Request], now_s: float, broken: Mapping[str
         rows=(),
         data={"states": dict(count), "oldest_wait_s": oldest_s},
         notes=[note, *broken_notes(broken)],
+    )
+
+
+def _images(words: BuilderWords) -> Sheet:
+    """Return the alarms of images; as long as nothing is wrong, there is nothing to read."""
+    return Sheet(
+        columns=(),
+        rows=(),
+        data={"alarms": {image: list(texts) for image, texts in words.alarms.items()}},
+        notes=alarm_notes(words),
     )

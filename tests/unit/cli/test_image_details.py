@@ -3,6 +3,7 @@
 import pytest
 
 from remuda.cli.image.overview import list_images, show
+from remuda.cli.overview import status
 from remuda.model.build import BuildState, Why
 from remuda.model.capture import Captured
 from remuda.model.ids import NodeId, ReplicaId
@@ -54,6 +55,16 @@ def test_alarms_are_told_once(harness: ImageHarness) -> None:
     assert harness.json(list_images)[0]["alarms"] == ["it is old"]
     assert harness.json(show, "debian")["alarms"] == ["it is old"]
     assert "so is this" not in harness.call(show, "debian").stdout
+    seen = harness.call(status)
+    assert "alarm: debian: it is old\nalarm: other: so is this\n" in seen.stdout
+    assert harness.json(status)["images"] == {
+        "alarms": {"debian": ["it is old"], "other": ["so is this"]}
+    }
+
+
+def test_status_says_nothing_of_images_without_alarms(harness: ImageHarness) -> None:
+    """Not even an empty line."""
+    assert harness.call(status).stdout.splitlines()[-1].startswith("requests:")
 
 
 def test_what_left_the_configuration_is_an_orphan(harness: ImageHarness) -> None:

@@ -10,6 +10,8 @@ from remuda.config import trees
 from remuda.config.sources import UnreadableError
 from remuda.config.trees import TreeEntry, read, survey
 
+HELLO_SHA256 = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"
+
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
@@ -40,7 +42,7 @@ def test_what_a_folder_holds(tree: Path) -> None:
             path="sub/file",
             mode=0o100640,
             size=6,
-            content="5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03",
+            content=HELLO_SHA256,
         ),
     )
 
@@ -52,6 +54,25 @@ def test_a_single_file_and_one_behind_a_link(tree: Path) -> None:
     (one,) = survey(tree.parent / "named")
 
     assert one == TreeEntry(path="", mode=0o100640, size=6)
+    assert [entry.content for entry in read(tree.parent / "named")] == [HELLO_SHA256]
+
+
+@pytest.mark.parametrize("what", ["fifo", "link"])
+def test_a_file_that_became_something_else_is_not_read(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Nobody waits for who never writes, and no link is followed to where it points by now."""
+    found = survey(tree)
+    file = tree / "sub" / "file"
+    file.unlink()
+    if what == "fifo":
+        os.mkfifo(file)
+    else:
+        file.symlink_to("/etc/passwd")
+    monkeypatch.setattr(trees, "survey", lambda _: found)
+
+    with pytest.raises(UnreadableError, match="holds 'sub/file', which "):
+        read(tree)
 
 
 @pytest.mark.parametrize(
