@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +14,7 @@ from sandbox.machines.ownnet import end_name, why_no_network
 from tests.sandbox.running import Sandbox, running, why_no_machines
 from tests.support.deadline import wait_for
 from tests.support.imageway import Site, shell
+from tests.support.ownnet import ends
 
 _SOON_S: Final = 60.0
 WHY: Final = why_no_machines() or why_no_network()
@@ -35,12 +35,6 @@ def site(box: Sandbox, tmp_path: Path) -> Iterator[Site]:
     site = Site.open(box, tmp_path / "site")
     yield site
     site.clear()
-
-
-def ends() -> set[str]:
-    """Return the interfaces of this host that belong to machines of sandboxes."""
-    told = subprocess.run(["ip", "-brief", "link"], capture_output=True, text=True, check=True)
-    return {line.split("@")[0] for line in told.stdout.splitlines() if line.startswith("sb")}
 
 
 @pytest.mark.e2e
