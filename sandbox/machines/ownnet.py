@@ -2,7 +2,8 @@
 
 The machine's ``eth0`` is one end of a pair (veth(4)) whose other end is on the host, with the
 address of the gateway.  What the host listens on for everybody can be reached there, and nothing
-beyond the host: it forwards nothing.  The pair goes with the machine's last process.
+beyond the host: it forwards nothing of this machine's, not even where it does of others.  The pair
+goes with the machine's last process.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ _PROBE_S: Final = 20.0
 #: Runs as the machine's PID 1, in its network, before it has a root of its own.  $1 the network
 #: of the host, $2 name of the host's end, $3 address of the machine, $4 of the gateway.
 #: nsenter(1) knows no other way into a network than a file; ip(8) gives the end to a process.
+#: In some containers nobody may write below /proc/sys: there the host's own setting holds.
 SCRIPT: Final = """\
 set -e
 host() { nsenter --net="$host_net" "$@"; }
 host_net=$1
 host ip link add "$2" type veth peer name eth0 netns $$
+host sh -c 'echo 0 >"/proc/sys/net/ipv4/conf/$0/forwarding"' "$2" 2>/dev/null || true
 host ip address add "$4/32" dev "$2"
 host ip link set "$2" up
 host ip route replace "$3/32" dev "$2"

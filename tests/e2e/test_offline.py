@@ -7,9 +7,7 @@ import json
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import IPv4Network
 from typing import Any, Final
 
@@ -18,6 +16,7 @@ import pytest
 from remuda.model.image import BuildId, UploadId
 from remuda.store import paths
 from sandbox.machines.ownnet import why_no_network
+from tests.support.ownnet import BLOB, CACHE, cached_checks, fetching_check, serve_blob
 from tests.support.processes import Process
 from tests.support.stage import Doc, Stage, open_stage
 
@@ -31,69 +30,46 @@ pytestmark = [
 _COMMAND_S: Final = 240.0
 #: A build is a machine, its snapshot, and two machines that prove it.
 _BUILD_S: Final = 240.0
-_BLOB: Final = b"x" * (2 * 2**20)
-_CACHE: Final = "/var/cache/blob"
-
-
-class _Mirror(BaseHTTPRequestHandler):
-    """Gives everybody the same."""
-
-    def do_GET(self) -> None:
-        """Answer."""
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(_BLOB)))
-        self.end_headers()
-        self.wfile.write(_BLOB)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
 
 
 @pytest.fixture(scope="module")
-def mirror() -> Iterator[int]:
-    """Serve what machines fetch; return the port."""
-    server = ThreadingHTTPServer(("0.0.0.0", 0), _Mirror)  # noqa: S104 - machines come from there
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory, mirror: int) -> Iterator[Stage]:
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Give a cloud whose machines have a network each, its launcher, and a builder."""
     with open_stage(tmp_path_factory, "offline") as made:
         cloud = made.cloud("a", system="minimal", own_network=True)
         network = IPv4Network(cloud.ask("GET", "/state")["address_range"])
-        fetch = f"curl -sSf --max-time 60 http://{network.network_address + 1}:{mirror}/blob"
-        made.label("small", setup={"inline": f"[ -s {_CACHE} ] || {fetch} -o {_CACHE}"})
-        made.config["labels"]["small"]["setup"]["as-root"] = True
-        made.provider("alpha", "a", labels=("small",))
-        made.config["images"] = {
-            "cached": {**recipe(fetch), "offline-checks": cached_checks(fetch)},
-            "fetching": {
-                **recipe("true"),
-                "checks": [{"name": "fetches", "script": {"inline": f"{fetch} -o /tmp/blob"}}],
-                "offline-checks": [{"name": "fetches", "script": {"inline": f"{fetch} -o /tmp/b"}}],
-            },
-        }
-        made.launcher("alpha")
-        process = Process.python(
-            "builder",
-            "builder",
-            *("--config", str(made.write()), "--log-format", "json"),
-            log=made.folder / "builder.log",
-            env={"TMPDIR": str(made.folder)},
-        )
-        made.processes.append(process)
-        yield made
+        with serve_blob(str(network.network_address + 1)) as fetch:
+            fill(made, fetch)
+            yield made
+
+
+def fill(stage: Stage, fetch: str) -> None:
+    """Configure a label that fetches and two images; start a launcher, and a builder."""
+    stage.label("small", setup={"inline": f"[ -s {CACHE} ] || {fetch} -o {CACHE}"})
+    stage.config["labels"]["small"]["setup"]["as-root"] = True
+    stage.provider("alpha", "a", labels=("small",))
+    stage.config["images"] = {
+        "cached": {**recipe(fetch), "offline-checks": cached_checks(fetch)},
+        "fetching": {
+            **recipe("true"),
+            "checks": [fetching_check(fetch)],
+            "offline-checks": [fetching_check(fetch)],
+        },
+    }
+    stage.launcher("alpha")
+    process = Process.python(
+        "builder",
+        "builder",
+        *("--config", str(stage.write()), "--log-format", "json"),
+        log=stage.folder / "builder.log",
+        env={"TMPDIR": str(stage.folder)},
+    )
+    stage.processes.append(process)
 
 
 def recipe(fetch: str) -> Doc:
     """Return a recipe whose step fetches."""
-    text = fetch if fetch == "true" else f"{fetch} -o {_CACHE}"
+    text = fetch if fetch == "true" else f"{fetch} -o {CACHE}"
     return {
         "base": "debian-12",
         "flavor": "m1.small",
@@ -101,14 +77,6 @@ def recipe(fetch: str) -> Doc:
         "steps": [{"command": text, "timeout": 120, "as-root": True}],
         "offline": True,
     }
-
-
-def cached_checks(fetch: str) -> list[Doc]:
-    """Return what has to hold on a machine that has the cache, and no network."""
-    return [
-        {"name": "cache", "script": {"inline": f"test $(wc -c <{_CACHE}) = {len(_BLOB)}"}},
-        {"name": "no mirror", "script": {"inline": f"! {fetch} -o /dev/null"}},
-    ]
 
 
 def remuda(stage: Stage, *words: str) -> subprocess.CompletedProcess[str]:
@@ -172,7 +140,7 @@ def test_one_that_fetches_all_the_same_is_rejected(stage: Stage) -> None:
 def job(stage: Stage) -> None:
     """Do some work that needs what is cached, or fetched by the setup."""
     login = ("--identity", str(stage.key), "--quiet")
-    ran = remuda(stage, "run", "small", *login, "--", f"test -s {_CACHE}")
+    ran = remuda(stage, "run", "small", *login, "--", f"test -s {CACHE}")
     assert ran.returncode == 0, ran.stderr
 
 
@@ -205,10 +173,10 @@ def test_what_an_image_saves_is_seen(stage: Stage) -> None:
     stage.until(lambda: tallies(stage)[1]["setup"]["machines"], "the setup to be counted")
 
     found = tallies(stage)
-    assert found[None]["setup"]["mean_bytes"] >= len(_BLOB)
-    assert found[1]["setup"]["mean_bytes"] < len(_BLOB) / 10
+    assert found[None]["setup"]["mean_bytes"] >= len(BLOB)
+    assert found[1]["setup"]["mean_bytes"] < len(BLOB) / 10
     # Its own work fetches nothing but what keeps the connection.
-    assert found[1]["job"]["mean_bytes"] < len(_BLOB) / 10
+    assert found[1]["job"]["mean_bytes"] < len(BLOB) / 10
     told = remuda(stage, "image", "show", "cached").stdout
     assert "small in alpha: a setup fetches " in told
     assert "without an image" in told

@@ -1,20 +1,26 @@
 """Images on the lab: recipes, builders, and how far they have come."""
 
+import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
+from remuda.model import tags
 from remuda.model.image import BuildId
 from remuda.store import paths
 from tests.openstack.lab.seed import MINIMAL_IMAGE
-from tests.openstack.stages import LabStage
+from tests.openstack.stages import BOOTED_S, LabStage
 from tests.support.processes import Process
 from tests.support.stage import Doc
 
 #: A build machine, its snapshot, a candidate for each provider: beside others' work.
 BUILD_S: Final = 200.0
+#: One host: the third failure there is the last.
+TRIALS: Final = 3
 IMAGE: Final = "base"
 #: Looks for what :func:`proof` has written.
 CHECK: Final = {"name": "proof", "script": {"inline": "#!/bin/sh\ntest -s /srv/proof\n"}}
+_ME: Final = ("--requestor", "ci-1")
 
 
 def proof(word: str) -> Doc:
@@ -87,3 +93,39 @@ def await_current(
             f"{one} to boot {name}/{number}",
             deadline_s,
         )
+
+
+def take(stage: LabStage, label: str) -> tuple[str, str]:
+    """Take a machine, as a job does that goes on elsewhere; return its node, and its proof."""
+    taken = stage.remuda("request", label, "--wait", "--detach", "--keep", "20m", *_ME)
+    assert taken.returncode == 0, taken.stderr
+    node = taken.stdout.split()[0]
+    said = stage.remuda("ssh", node, *_ME, "--", "cat /srv/proof")
+    assert said.returncode == 0, said.stderr
+    return node, said.stdout.strip()
+
+
+def give_back(stage: LabStage, node: str) -> None:
+    """Give a machine back, and wait until it is gone."""
+    assert stage.remuda("release", node, *_ME).returncode == 0
+    stage.until(lambda: node not in stage.nodes(), "the machine to go", BOOTED_S)
+
+
+def server(stage: LabStage, node: str) -> Any:
+    """Return what Nova knows of a node's machine."""
+    (found,) = (one for one in stage.lab.servers("lab") if one.metadata[tags.NODE_ID] == node)
+    return found
+
+
+def verdict(stage: LabStage, image: str) -> str | None:
+    """Return what the provider alpha says of the first build of an image."""
+    trial = uploads(stage, 1, image).get("native", {}).get("verdicts", {}).get("alpha", {})
+    said: str | None = trial.get("verdict")
+    return said
+
+
+def host_network() -> tuple[str, ...]:
+    """Return what the trial would change of this host's network, which the lab's machines share."""
+    rules = subprocess.run(["ip", "rule"], capture_output=True, text=True, check=True, timeout=20)
+    filters = (Path(f"/proc/sys/net/ipv4/conf/{one}/rp_filter") for one in ("all", "lo"))
+    return (rules.stdout, *(one.read_text() for one in filters))

@@ -1,11 +1,10 @@
 """Three more ways of images on a real OpenStack: made on first use, from a command, tried offline.
 
-All is as in ``tests/e2e``; what is looked at besides is what Nova and Glance have of it. The lab's
-machines have the network of this host, and no right to change it: nobody can cut one off.
+All is as in ``tests/e2e``; what is looked at besides is what Nova and Glance have of it. Machines
+here have the network of this host, and no right to change it: nobody can cut one off.
 """
 
 import hashlib
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,13 +21,19 @@ from tests.openstack.imagestages import (
     BUILD_S,
     CHECK,
     IMAGE,
+    TRIALS,
     await_current,
     boots,
     build,
     builder,
     current,
+    give_back,
+    host_network,
     recipe,
+    server,
+    take,
     uploads,
+    verdict,
 )
 from tests.openstack.lab.seed import MINIMAL_IMAGE
 from tests.openstack.stages import BOOTED_S, LabStage, open_lab_stage
@@ -56,12 +61,9 @@ cp "$2" tree/srv/proof
 tar --pax-option=delete=atime,delete=ctime --mtime=@0 --mode=0644 --numeric-owner \\
     --owner=0 --group=0 -C tree -rf "$REMUDA_OUTPUT" ./srv/proof
 """
-_ME: Final = ("--requestor", "ci-1")
 #: How Glance is given an image.
 _GIVEN: Final = {"glance POST /v2/images", "glance PUT /v2/images/ID/file"}
 _NIGHTS: Final = {"max-age": "1m", "jitter": "1m"}
-#: One host: the third failure there is the last.
-_TRIALS: Final = 3
 
 
 @pytest.fixture(scope="module")
@@ -114,28 +116,6 @@ def _save_minimal(stage: LabStage) -> None:
     images = stage.lab.account("lab").image
     images.download_image(images.find_image(MINIMAL_IMAGE).id, output=str(_minimal(stage)))
     _proof(stage).write_text("packed\n")
-
-
-def take(stage: LabStage, label: str) -> tuple[str, str]:
-    """Take a machine, as a job does that goes on elsewhere; return its node, and its proof."""
-    taken = stage.remuda("request", label, "--wait", "--detach", "--keep", "20m", *_ME)
-    assert taken.returncode == 0, taken.stderr
-    node = taken.stdout.split()[0]
-    said = stage.remuda("ssh", node, *_ME, "--", "cat /srv/proof")
-    assert said.returncode == 0, said.stderr
-    return node, said.stdout.strip()
-
-
-def give_back(stage: LabStage, node: str) -> None:
-    """Give a machine back, and wait until it is gone."""
-    assert stage.remuda("release", node, *_ME).returncode == 0
-    stage.until(lambda: node not in stage.nodes(), "the machine to go", BOOTED_S)
-
-
-def server(stage: LabStage, node: str) -> Any:
-    """Return what Nova knows of a node's machine."""
-    (found,) = (one for one in stage.lab.servers("lab") if one.metadata[tags.NODE_ID] == node)
-    return found
 
 
 def named(stage: LabStage, image: str) -> list[Any]:
@@ -288,32 +268,19 @@ def _failed(stage: LabStage, image: str) -> int | None:
 
 def test_what_cannot_be_cut_off_is_not_promoted(stage: LabStage) -> None:
     """Its checks pass; the second machine keeps its network, and the verdict says why."""
-    before = _network()
+    before = host_network()
     check = {"name": "proof", "script": {"inline": "#!/bin/sh\ntest -s /srv/proof\n"}}
     recipe(stage, _STEP, name=OFFLINE, offline=True, offline_checks=[check], checks=[CHECK])
-    stage.until(lambda: _verdict(stage) == "failed", "it to be rejected", _TRIALS * BUILD_S)
+    stage.until(lambda: verdict(stage, OFFLINE) == "failed", "it to be rejected", TRIALS * BUILD_S)
 
     found = uploads(stage, 1, OFFLINE)["native"]
     trial = found["verdicts"]["alpha"]
     assert found["state"] == "rejected"
     assert trial["why"].startswith("offline: network taken away: ")
     assert "its network cannot be taken away, as 'ip rule' refuses" in trial["why"]
-    assert (len(trial["hosts"]), len(set(trial["hosts"]))) == (_TRIALS, 1)
+    assert (len(trial["hosts"]), len(set(trial["hosts"]))) == (TRIALS, 1)
     assert current(stage, "alpha", OFFLINE) is None
     log = stage.remuda("image", "log", f"{OFFLINE}/1", "--provider", "alpha").stdout
     places = [log.index(f"== {one}") for one in ("candidate", "offline", "network taken away")]
     assert places == sorted(places)
-    assert _network() == before
-
-
-def _verdict(stage: LabStage) -> str | None:
-    trial = uploads(stage, 1, OFFLINE).get("native", {}).get("verdicts", {}).get("alpha", {})
-    said: str | None = trial.get("verdict")
-    return said
-
-
-def _network() -> tuple[str, ...]:
-    """Return what the trial would change of this host's network, which the lab's machines share."""
-    rules = subprocess.run(["ip", "rule"], capture_output=True, text=True, check=True, timeout=20)
-    filters = (Path(f"/proc/sys/net/ipv4/conf/{one}/rp_filter") for one in ("all", "lo"))
-    return (rules.stdout, *(one.read_text() for one in filters))
+    assert host_network() == before

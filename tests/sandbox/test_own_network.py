@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,13 +12,23 @@ import pytest
 
 from sandbox.config import Config, MachineKind
 from sandbox.host import HostUnfitError, check_network
-from sandbox.machines.ownnet import end_name, why_no_network
+from sandbox.machines.ownnet import OwnNetworks, end_name, why_no_network
 from tests.sandbox.running import Sandbox, running, why_no_machines
 from tests.support.deadline import wait_for
 from tests.support.imageway import Site, shell
+from tests.support.ownnet import ends
 
 _SOON_S: Final = 60.0
 WHY: Final = why_no_machines() or why_no_network()
+#: Tells what the host does for others, and for the machine.
+_FORWARDING: Final = """
+set -e
+echo 1 >/proc/sys/net/ipv4/ip_forward
+cat /proc/sys/net/ipv4/conf/default/forwarding
+host=/proc/$$/ns/net
+unshare --net sh -c 'sh "$0" "$1" sbtest 192.0.2.9 192.0.2.1
+nsenter --net="$1" cat /proc/sys/net/ipv4/conf/sbtest/forwarding' "$0" "$host"
+"""
 real = pytest.mark.skipif(bool(WHY), reason=WHY or "can be tested")
 
 
@@ -35,12 +46,6 @@ def site(box: Sandbox, tmp_path: Path) -> Iterator[Site]:
     site = Site.open(box, tmp_path / "site")
     yield site
     site.clear()
-
-
-def ends() -> set[str]:
-    """Return the interfaces of this host that belong to machines of sandboxes."""
-    told = subprocess.run(["ip", "-brief", "link"], capture_output=True, text=True, check=True)
-    return {line.split("@")[0] for line in told.stdout.splitlines() if line.startswith("sb")}
 
 
 @pytest.mark.e2e
@@ -73,6 +78,24 @@ def test_what_was_made_on_the_host_goes_with_the_machine(site: Site) -> None:
     assert ends() - before == mine
     site.stop(machine.server)
     wait_for(lambda: not ends() & mine, _SOON_S, "the interface to go")
+
+
+@pytest.mark.ssh
+@pytest.mark.skipif(
+    bool(WHY) or not os.access("/proc/sys/net/ipv4/ip_forward", os.W_OK),
+    reason=WHY or "nobody may write below /proc/sys",
+)
+def test_a_host_that_forwards_does_not_for_machines(tmp_path: Path) -> None:
+    """Tried in a network that stands for the host's."""
+    (script, *_) = OwnNetworks.in_folder(tmp_path, "192.0.2.1").arguments("one", 0, "192.0.2.9")
+    told = subprocess.run(
+        ["unshare", "--net", "sh", "-c", _FORWARDING, script],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=_SOON_S,
+    )
+    assert told.stdout.split() == ["1", "0"]
 
 
 @pytest.mark.parametrize("kind", [MachineKind.PLAIN, MachineKind.NONE])

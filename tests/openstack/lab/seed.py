@@ -24,9 +24,14 @@ _ROLES: Final = {
     ("demo", "demo"): ("member", "reader"),
     ("other", "other"): ("member", "reader"),
 }
+#: Servers on it have a network namespace each. Addresses that nobody's network has (RFC 5737),
+#: clear of those of sandboxes.
+OWN_NETWORK: Final = "own"
+OWN_GATEWAY: Final = "192.0.2.1"
 _NETWORKS: Final = (
     ("public", "127.10.0.0/16", None, {"is_shared": True}),
     ("private", "127.11.0.0/16", "127.11.0.1", {"is_shared": True}),
+    (OWN_NETWORK, "192.0.2.0/24", OWN_GATEWAY, {"is_shared": True}),
     (
         "external",
         "127.20.0.0/16",

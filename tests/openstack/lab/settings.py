@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import yaml
 
-from tests.openstack.lab.layout import DATABASES, HERE, PASSWORD, REGIONS, SERVICES, Layout
+from tests.openstack.lab.layout import DATABASES, HERE, PASSWORD, REGIONS, ROOT, SERVICES, Layout
 
 _FOLDERS: Final = (
     *("etc", "log", "run", "calls", "images", "tasks", "staging"),
@@ -62,7 +62,8 @@ def environment(layout: Layout, service: str = "") -> dict[str, str]:
         **env,
         **{f"OS_{name.upper()}_CONFIG_DIR": str(layout.etc) for name in SERVICES},
         "OS_NEUTRON_CONFIG_FILES": "neutron.conf",
-        "PYTHONPATH": str(HERE / "inside"),
+        # The hypervisor wires servers by a part of the sandbox.
+        "PYTHONPATH": f"{HERE / 'inside'}:{ROOT}",
         "LAB_STATE": str(layout.state),
         "LAB_PORT": str(layout.port(service)),
         "LAB_SSH_PORT": str(layout.ssh_port()),

@@ -5,6 +5,7 @@ installed is in the image. An image that is not a tar boots like an empty one.
 """
 
 import base64
+import ipaddress
 import os
 import secrets
 import stat
@@ -97,7 +98,21 @@ def make_disk(
     script.unlink(missing_ok=True)  # the snapshot's, not ours
     if wishes.script:
         _put(upper, "var/lib/lab/user-data", wishes.script, 0o755)
-    (folder / "address").write_text(f"{ips[0] if ips else '-'} {name}")
+    gateway = _own_gateway(network_info)
+    (folder / "address").write_text(f"{ips[0] if ips else '-'} {name} {gateway}")
+
+
+def _own_gateway(network_info: Any) -> str:
+    """Return the gateway of a server that has a network of its own, else ``-``.
+
+    Its first address tells: those of the loopback are the host's.
+    """
+    for vif in network_info or []:
+        for subnet in vif["network"]["subnets"]:
+            for ip in subnet["ips"]:
+                shared = ipaddress.ip_address(ip["address"]).is_loopback
+                return "-" if shared else str(subnet["gateway"]["address"])
+    return "-"
 
 
 def _hide_host(upper: Path) -> None:

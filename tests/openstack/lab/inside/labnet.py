@@ -1,7 +1,8 @@
-"""Neutron ML2 mechanism driver for networks on 127.0.0.0/8.
+"""Neutron ML2 mechanism driver for networks on 127.0.0.0/8, and for one of servers' own.
 
-Every address there already is local to the host, so there is nothing to wire: a port is ACTIVE as
-soon as it is bound to a compute host. A floating IP is a listener that forwards.
+Every address of the loopback already is local to the host, and a server with a network of its own
+is wired by the hypervisor as it boots. So there is nothing to do here: a port is ACTIVE as soon
+as it is bound to a compute host. A floating IP is a listener that forwards.
 """
 
 import os
