@@ -24,6 +24,8 @@ from remuda.model.holdwish import (
 from remuda.model.ids import NodeId
 
 SCHEMA: Final = 1
+#: Whoever may ask for nodes may write autoholds: launchers look at no more than so many.
+AUTOHOLDS_MAX: Final = 1000
 #: More machines than this are not left by one wish.
 COUNT_MAX: Final = 50
 #: Its znode's name goes into the records of the machines that it leaves, and a wish for a key is

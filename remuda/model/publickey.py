@@ -42,8 +42,8 @@ _CERTIFICATE: Final = "-cert-v01@openssh.com"
 class PublicKeyError(ValueError):
     """A text is no public key that is taken; the message is one sentence without its subject.
 
-    It quotes nothing of the text but a type that OpenSSH knows: a password, or the token of a server
-    that answers for another, may have been given by a slip.
+    It quotes nothing of the text but a type that OpenSSH knows: a password, or the token of a
+    server that answers for another, may have been given by a slip.
     """
 
 

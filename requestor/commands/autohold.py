@@ -11,6 +11,7 @@ from remuda.cli.errors import MistakeError
 from remuda.cli.terminal import say
 from remuda.cli.views.holds import autohold_json, autoholds_sheet
 from remuda.model.autohold import (
+    AUTOHOLDS_MAX,
     COUNT_MAX,
     PATTERNS,
     Autohold,
@@ -116,6 +117,11 @@ def add(
         raise MistakeError("--until: nothing waits for longer than 366d")
     with context.store() as store:
         store.ensure(paths.AUTOHOLDS)
+        if len(store.children(paths.AUTOHOLDS)) >= AUTOHOLDS_MAX:
+            raise MistakeError(
+                f"there are {AUTOHOLDS_MAX} autoholds, and launchers look at no more: remove some "
+                "(remuda autohold list)"
+            )
         store.commit([Create(path=paths.autohold(made.id), data=encode_autohold(made))])
     if as_json:
         output.emit_json(autohold_json(made, now_s))

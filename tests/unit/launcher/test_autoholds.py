@@ -7,7 +7,7 @@ import pytest
 
 from launcher.hold.actions import DropAutohold, KeepNode, NoteHold
 from launcher.hold.owners import OTHERS, OWNERS_MAX, held_by
-from launcher.hold.view import AUTOHOLDS_MAX, Autoholds
+from launcher.hold.view import Autoholds
 from launcher.hold.writes import keep_node, note_hold
 from launcher.node.actions import Condemn
 from launcher.node.view import NodeView
@@ -15,7 +15,7 @@ from launcher.world import World
 from remuda.config.holds import HoldsFrom
 from remuda.model import launch as launches
 from remuda.model import node as nodes
-from remuda.model.autohold import Autohold, Fired, decode_autohold, encode_autohold
+from remuda.model.autohold import AUTOHOLDS_MAX, Autohold, Fired, decode_autohold, encode_autohold
 from remuda.model.codec import CorruptRecordError
 from remuda.model.hold import Hold, HoldSource
 from remuda.model.holdwish import wish_of

@@ -223,6 +223,18 @@ def test_an_autohold_that_no_launcher_would_read_is_refused(
     assert "is no id of an autohold" in result.stderr
 
 
+def test_there_are_no_more_autoholds_than_launchers_look_at(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever relied on one that nobody looks at would wait in vain."""
+    monkeypatch.setattr("requestor.commands.autohold.AUTOHOLDS_MAX", 1)
+    words = ("--label", "small", "--reason", "flaky")
+    assert site.harness.call(autohold, "add", *words).exit_code == 0
+    result = site.harness.call(autohold, "add", *words)
+    assert result.exit_code == EXIT_MISTAKE
+    assert "launchers look at no more" in result.stderr
+
+
 def test_an_autohold_that_cannot_be_read_can_be_removed(site: Site) -> None:
     """With --force alone."""
     store = site.harness.launcher.store
