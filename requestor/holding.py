@@ -9,12 +9,15 @@ from typing import Final
 from remuda.model import launch as launch_record
 from remuda.model import node as node_record
 from remuda.model.codec import CorruptRecordError
+from remuda.model.fields import Fields
 from remuda.model.hold import Hold
 from remuda.model.holdwish import (
     EXTENDS_MAX,
     FOR_S_MAX,
+    HOLD_KEY,
     ExtendWish,
     HoldWish,
+    read_wish,
     wish_fields,
     wish_of,
 )
@@ -115,6 +118,21 @@ def wish_more(me: str, *, for_s: float, now_s: float) -> MakeWish:
     return make
 
 
+def with_wish(node: Node, wish: HoldWish) -> Node:
+    """Return the record of a node with a wish that whoever reads it understands.
+
+    Raises:
+        InvalidOptionsError: It holds a name that is none. Written all the same, it would make
+            everything that is wished of the node unreadable.
+    """
+    fields = wish_fields(wish)
+    try:
+        read_wish(Fields("wish", fields[HOLD_KEY]))
+    except CorruptRecordError as error:
+        raise InvalidOptionsError(f"nothing like this can be wished: {error.why}") from error
+    return node.with_fields(**fields)
+
+
 def write_wish(store: Store, node_id: NodeId, make: MakeWish) -> Wished:
     """Write a wish into the record of a node, as it is when that is done.
 
@@ -135,7 +153,7 @@ def write_wish(store: Store, node_id: NodeId, make: MakeWish) -> Wished:
         launch = read_launch(store, node)
         contender = holder(store.children(paths.node_lock(node_id)))
         wish = make(node, None if launch is None else launch.hold, contender)
-        asked = node.with_fields(**wish_fields(wish))
+        asked = with_wish(node, wish)
         ops: list[Op] = []
         if wish.contender is not None and wish.contender == contender:
             ops.append(Check(path=f"{paths.node_lock(node_id)}/{contender}"))

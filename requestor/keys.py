@@ -12,7 +12,7 @@ from remuda.model import launch as launch_record
 from remuda.model import node as node_record
 from remuda.model.codec import CorruptRecordError
 from remuda.model.hold import Hold, HoldKey
-from remuda.model.holdwish import HOLD_KEY, KEYS_MAX, HoldWish, KeyWish, wish_fields, wish_of
+from remuda.model.holdwish import HOLD_KEY, KEYS_MAX, HoldWish, KeyWish, wish_of
 from remuda.model.ids import NodeId
 from remuda.model.node import Node, NodeState
 from remuda.model.publickey import TEXT_BYTES_MAX, PublicKey, PublicKeyError, parse_keys
@@ -21,6 +21,7 @@ from remuda.ssh.errors import KeySourceError
 from remuda.store import paths
 from remuda.store.api import MissingError, Set, StaleWriteError, Store
 from requestor.errors import KeyRefusedError, RequestorError
+from requestor.holding import with_wish
 
 #: So long the launcher has to answer; it logs in to the machine for that.
 ANSWER_S: Final = 10.0
@@ -84,6 +85,7 @@ def wish_keys(
 
     Raises:
         KeyRefusedError: If it is not held, or has too many keys.
+        InvalidOptionsError: If a wish names what cannot be.
         RequestorError: If its record cannot be read, or changes all the time.
         StoreAwayError: If ZooKeeper does not answer.
     """
@@ -101,7 +103,7 @@ def wish_keys(
                 f"node {node_id} has {len(wish.keys)} keys, and {KEYS_MAX} are the most: "
                 "take one off (remuda key remove)"
             )
-        after = node.with_fields(**wish_fields(replace(wish, keys=wished)))
+        after = with_wish(node, replace(wish, keys=wished))
         try:
             store.commit([Set(path=path, data=node_record.encode(after), version=stored.version)])
         except (StaleWriteError, MissingError):

@@ -13,6 +13,9 @@ from remuda.model.takehome import TakeHome, TakeHomeState
 
 #: One that failed tells why for so long at most, whatever time was wished.
 FAILED_S_MAX: Final = 7 * 86_400.0
+#: An image that the cloud does not let go, that is in no cloud of ours any more, or that is not
+#: what its record says: for each try the cloud is asked, and the record written.
+END_AGAIN_S: Final = 10.0
 
 
 def step(view: WorldView, plan: Plan) -> None:
@@ -33,7 +36,7 @@ def _step(view: WorldView, one: TakeHome, plan: Plan) -> None:
     if not view.mine(name):
         return
     if over(view, one):
-        plan.do(EndTakeHome(id=one.node))
+        _end(view, one, plan)
         return
     if one.state is TakeHomeState.ASKED:
         why = _hindrance(view, one)
@@ -45,6 +48,16 @@ def _step(view: WorldView, one: TakeHome, plan: Plan) -> None:
     ends_s = end_of(one)
     if ends_s is not None:
         plan.wake(ends_s)
+
+
+def _end(view: WorldView, one: TakeHome, plan: Plan) -> None:
+    """Have one deleted, and again after a while: each try is on record before anything else."""
+    tried = one.state is TakeHomeState.ENDING
+    again_s = view.counted(one.since_s + END_AGAIN_S, END_AGAIN_S) if tried else 0.0
+    if view.now_s < again_s:
+        plan.wait(name_of(one.node), "its image does not go yet", again_s)
+    else:
+        plan.do(EndTakeHome(id=one.node))
 
 
 def over(view: WorldView, one: TakeHome) -> bool:

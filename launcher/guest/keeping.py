@@ -6,6 +6,7 @@ is what our own record says.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from launcher.guest.actions import FetchKeys, NoteKeys, SetKeys
@@ -39,16 +40,27 @@ def keep_keys(
     if wish is None and node.doc.get(HOLD_KEY) is not None:
         return None  # nobody can tell what it wishes
     wishes = () if wish is None else wish.keys
-    answered = {one.token for one in hold.keys}
-    for one in wishes:
-        if one.token not in answered:
-            left = len({more.token for more in wishes} - answered) - 1
-            room = KEYS_MAX - len(hold.keys) - left
-            why = stranger(policy, hold, node, one.by)
-            if why is not None:
-                return _refused(policy, view, one, why, now)
-            return _answer(policy, view, hold, one, room=room, now=now)
-    return _taken_back(view, hold, {one.token for one in wishes})
+    wished, answered = {one.token for one in wishes}, {one.token for one in hold.keys}
+    # First, so that words of wishes that are gone never crowd keys out of the record.
+    for said in hold.keys:
+        if said.refused is not None and said.token not in wished:
+            return NoteKeys(node=view.id, token=said.token, keys=())
+    new = [one for one in wishes if one.token not in answered]
+    if new:
+        return _first(policy, view, hold, node, new, now=now)
+    return _taken_back(view, hold, wished)
+
+
+def _first(
+    policy: Policy, view: NodeView, hold: Hold, node: Node, new: Sequence[KeyWish], *, now: Now
+) -> KeyAction:
+    """Return the answer to the first of the wishes that have none."""
+    one = new[0]
+    why = stranger(policy, hold, node, one.by)
+    if why is not None:
+        return _refused(policy, view, one, why, now)
+    left = len({more.token for more in new}) - 1
+    return _answer(policy, view, hold, one, room=KEYS_MAX - len(hold.keys) - left, now=now)
 
 
 def _answer(
@@ -120,12 +132,9 @@ def _found(
     return FetchKeys(node=view.id, url=keys) if fetched is None else fetched
 
 
-def _taken_back(view: NodeView, hold: Hold, wished: set[str]) -> KeyAction | None:
+def _taken_back(view: NodeView, hold: Hold, wished: set[str]) -> SetKeys | None:
     """Return what takes keys off that nobody wishes any more."""
     for one in hold.keys:
-        if one.token in wished:
-            continue
-        if one.refused is not None:
-            return NoteKeys(node=view.id, token=one.token, keys=())
-        return SetKeys(node=view.id, token=one.token, account=one.account)
+        if one.token not in wished:
+            return SetKeys(node=view.id, token=one.token, account=one.account)
     return None

@@ -68,7 +68,7 @@ def _go_on(
     if now.wall_s >= ends_s:
         return Condemn(node=view.id, cause="its hold is over")
     looks = _looks(world, before)
-    if any(at_s <= now.wall_s for at_s in looks) and view.visit is None:
+    if any(at_s <= now.wall_s for at_s in looks) and _unwritten(view, before) is None:
         return LookIn(
             node=view.id, warning=_warning(before, now) if _warns(world, before) else None
         )
@@ -99,9 +99,10 @@ def _renewed(
     if len(after.extended) != len(before.extended) or after.ends_s != before.ends_s:
         granted = after.ends_s != before.ends_s
         news.append("hold.extended" if granted else "hold.not_extended")
-    if view.visit is not None and view.visit.at_s > (before.seen_s or 0.0):
-        seen = _visited(world, after, view.visit)
-        if view.visit.warned:
+    visit = _unwritten(view, before)
+    if visit is not None:
+        seen = _visited(world, after, visit)
+        if visit.warned:
             news.append("hold.ending")
         if seen.ends_s != after.ends_s:
             longer = (seen.ends_s or 0.0) > (after.ends_s or 0.0)
@@ -112,6 +113,14 @@ def _renewed(
         news.append("hold.lost" if lost is not None else "hold.back")
         after = replace(after, lost=lost)
     return after, tuple(news)
+
+
+def _unwritten(view: NodeView, before: Hold) -> Visit | None:
+    """Return what a look has found and no record says yet.
+
+    Told by its time, whichever is later: the reply to a write may be lost, and a clock set back.
+    """
+    return None if view.visit is None or view.visit.at_s == before.seen_s else view.visit
 
 
 def _visited(world: World, before: Hold, visit: Visit) -> Hold:

@@ -1,14 +1,10 @@
 """What the brain remembers of holds; only its thread changes it."""
 
 from dataclasses import dataclass, field
-from typing import Final
 
-from remuda.model.autohold import Autohold, decode_autohold
+from remuda.model.autohold import AUTOHOLDS_MAX, Autohold, decode_autohold
 from remuda.store import paths
 from remuda.store.api import Dirty, Gone, Put, Stored
-
-#: Whoever may ask for nodes may write autoholds: more than so many are not looked at.
-AUTOHOLDS_MAX: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,9 @@ def learn_failure(world: World, view: NodeView, why: str, now: Now) -> None:
     The request that is charged for it is found by its record (see ``launcher.claim.charges``).
     """
     key, policy = view.key, world.policy
+    world.agenda.supply = True
+    if not _of_its_label(view):
+        return
     world.cloud.breakers[key] = world.cloud.breaker(key).failed(
         now_s=now.mono_s,
         why=why,
@@ -49,12 +52,20 @@ def learn_failure(world: World, view: NodeView, why: str, now: Now) -> None:
     until_s = world.cloud.breakers[key].open_until_s
     if now.mono_s < until_s:
         world.alarms.set("supply", f"breaker {key}", until_s)
-    world.agenda.supply = True
+
+
+def _of_its_label(view: NodeView) -> bool:
+    """Whether a machine tells of others of its label: not one that boots what a job has left.
+
+    Whoever was root on it could close the label to everybody, by an image that does not boot.
+    """
+    return view.launch is None or view.launch.opened is None
 
 
 def learn_success(world: World, view: NodeView, now: Now) -> None:
     """A node of this kind became ready: its breaker closes, its boot time is known."""
-    if view.launch is None:
+    world.agenda.supply = True
+    if view.launch is None or not _of_its_label(view):
         return
     world.cloud.breakers.pop(view.key, None)
     world.cloud.no_room_times.pop(view.key[0], None)
@@ -62,11 +73,12 @@ def learn_success(world: World, view: NodeView, now: Now) -> None:
     world.cloud.no_room_refusals.pop(view.key[0], None)
     if view.launch.first_use is None:  # what takes longer says nothing of the others
         world.cloud.learn_boot(view.key, max(0.0, now.wall_s - view.launch.planned_s))
-    world.agenda.supply = True
 
 
 def learn_refusal(world: World, view: NodeView, error: BadOrderError, now: Now) -> None:
     """The cloud refused an order: before the next one like it, what it names is looked up anew."""
+    if not _of_its_label(view):
+        return
     cloud = world.cloud
     cloud.doubted[view.looked_up] = now.mono_s
     if view.launch is None or view.launch.image_build is None:

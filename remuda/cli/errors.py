@@ -14,6 +14,7 @@ import click
 
 from remuda.cli.terminal import say
 from remuda.config.problems import ConfigInvalidError
+from remuda.model.fields import safe
 from remuda.store.api import NoTreeError, StoreAwayError, StoreError, StoreRefusedError
 from remuda.visible import visible, visible_lines
 
@@ -90,6 +91,24 @@ class PlainReader(click.Command):
             return super().make_context(*args, **kwargs)
         except click.UsageError as error:
             raise usage_mistake(error) from error
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the words; none of them goes into a record, or to a machine, that is no text.
+
+        Names of files may be any bytes.
+
+        Raises:
+            click.BadParameter: One of them is not in UTF-8.
+        """
+        rest = super().parse_args(ctx, args)
+        for param in self.get_params(ctx):
+            if isinstance(param.type, click.Path | click.File):
+                continue
+            value = ctx.params.get(param.name or "")
+            for word in value if isinstance(value, tuple) else (value,):
+                if isinstance(word, str) and safe(word, len(word)) != word:
+                    raise click.BadParameter(f"{word[:80]!r} is not in UTF-8", ctx, param)
+        return rest
 
 
 class PlainCommand(PlainReader):

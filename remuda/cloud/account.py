@@ -19,7 +19,7 @@ from openstack.config import OpenStackConfig
 from openstack.config.cloud_region import CloudRegion
 
 from remuda.cloud import errors
-from remuda.cloud.answers import BoundedAdapter, answer_within
+from remuda.cloud.answers import REDIRECTS_MAX, BoundedAdapter, answer_within
 from remuda.cloud.api import (
     BadOrderError,
     CloudConfigError,
@@ -152,6 +152,7 @@ class Account:
             raise errors.of_exception(exc, Effect.READ, now_s=clock.now_s()) from exc
         if isinstance(self.session.auth, BaseIdentityPlugin):
             self.session.auth.reauthenticate = False  # by its clock and ours; see above
+        self.session.redirect = REDIRECTS_MAX
         for scheme in ("http://", "https://"):
             self.session.session.mount(scheme, BoundedAdapter(pool_maxsize=CONNECTIONS_MAX))
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from http.client import HTTPResponse
 from typing import Any, Final
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
 from keystoneauth1.session import TCPKeepAliveAdapter
@@ -20,14 +21,22 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from remuda.runtime.clock import SystemClock
+from remuda.visible import visible
 
 #: Longer answers are refused: a page of a thousand servers has a few million bytes.
 ANSWER_BYTES_MAX: Final = 64 << 20
 _PIECE_BYTES: Final = 1 << 16
+_REDIRECT: Final = 3
+#: Each has the time of an answer; a proxy needs one.
+REDIRECTS_MAX: Final = 3
 
 _clock = SystemClock()
 #: How long an answer to what this thread sends may take; None: as long as it is not silent.
 _answer_s: ContextVar[float | None] = ContextVar("answer_s", default=None)
+
+
+class LedAwayError(requests.RequestException):
+    """The answer leads on to another host: that gets neither our token nor our password."""
 
 
 class TooLongError(requests.RequestException):
@@ -120,8 +129,42 @@ class _TlsPool(HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
 
 
+def _port(url: SplitResult) -> int | None:
+    return url.port or {"http": 80, "https": 443}.get(url.scheme)
+
+
+def _leads_away(url: str, location: str) -> bool:
+    """Whether a redirect leads to another host or port, or out of TLS; into TLS it may."""
+    try:
+        here, there = urlsplit(url), urlsplit(urljoin(url, location))
+        same = (here.scheme, _port(here)) == (there.scheme, _port(there))
+    except ValueError:
+        return True
+    into_tls = (here.scheme, there.scheme) == ("http", "https")
+    return here.hostname != there.hostname or not (same or into_tls)
+
+
 class BoundedAdapter(TCPKeepAliveAdapter):
-    """Makes connections whose answers keep to :func:`answer_within`."""
+    """Makes connections whose answers keep to :func:`answer_within`, and lead nowhere else."""
+
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
+    ) -> requests.Response:
+        """Send, and return the answer.
+
+        Raises:
+            LedAwayError: It is a redirect to elsewhere; whoever asked would follow it.
+        """
+        response = super().send(request, *args, **kwargs)
+        location = response.headers.get("Location")
+        if (
+            response.status_code // 100 == _REDIRECT
+            and location
+            and _leads_away(request.url or "", location)
+        ):
+            response.close()
+            raise LedAwayError(f"it leads on to another host: {visible(location[:200])}")
+        return response
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Make the pools, of our connections."""

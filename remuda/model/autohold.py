@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from remuda.model import codec
 from remuda.model.codec import CorruptRecordError
-from remuda.model.fields import Fields, one_line
+from remuda.model.fields import IDENTIFIER, NAME_CHARS_MAX, Fields, one_line
 from remuda.model.holdwish import (
     FOR_S_MAX,
     KEYS_MAX,
@@ -24,8 +24,13 @@ from remuda.model.holdwish import (
 from remuda.model.ids import NodeId
 
 SCHEMA: Final = 1
+#: Whoever may ask for nodes may write autoholds: launchers look at no more than so many.
+AUTOHOLDS_MAX: Final = 1000
 #: More machines than this are not left by one wish.
 COUNT_MAX: Final = 50
+#: Its znode's name goes into the records of the machines that it leaves, and a wish for a key is
+#: called by it and a number.
+ID_CHARS_MAX: Final = 200
 #: Longer patterns are refused: names of labels, requestors and jobs are shorter.
 PATTERN_CHARS_MAX: Final = 200
 #: fnmatch makes a regular expression of a pattern, and what stands between many stars is tried
@@ -110,6 +115,14 @@ def pattern_fault(pattern: str) -> str | None:
     return None if pattern.isprintable() else "a pattern is one line that can be printed"
 
 
+def key_fault(key: str) -> str | None:
+    """Return why something cannot be wished as a key, or None: a line, or a developer's name."""
+    if not key.strip():
+        return "a key is the name of a developer, or a line as in a .pub file"
+    most = LINE_OF_KEY_MAX if " " in key else NAME_CHARS_MAX
+    return f"a key like this has at most {most} characters" if len(key) > most else None
+
+
 def encode_autohold(autohold: Autohold) -> bytes:
     """Serialise all but the id, which is the znode's name."""
     doc = {
@@ -136,6 +149,8 @@ def decode_autohold(autohold_id: str, raw: bytes) -> Autohold:
         CorruptRecordError: If *raw* is none of a schema we know.
     """
     name = f"autohold {autohold_id}"
+    if not IDENTIFIER.fullmatch(autohold_id) or len(autohold_id) > ID_CHARS_MAX:
+        raise CorruptRecordError(name, "its own name is no id")
     fields = Fields(name, codec.parse(name, raw))
     fields.check_schema(SCHEMA)
     label, requestor, job = (_read_pattern(fields, key) for key in PATTERNS)
@@ -153,8 +168,15 @@ def decode_autohold(autohold_id: str, raw: bytes) -> Autohold:
         requestor=requestor,
         job=job,
         fired=tuple(_read_fired(one) for one in fields.listed("fired", COUNT_MAX)),
-        keys=fields.texts("keys", KEYS_MAX, LINE_OF_KEY_MAX),
+        keys=_read_keys(fields),
     )
+
+
+def _read_keys(fields: Fields) -> tuple[str, ...]:
+    keys = fields.texts("keys", KEYS_MAX, LINE_OF_KEY_MAX)
+    if any(key_fault(one) for one in keys):
+        raise fields.refuse("keys", "names of developers, and lines of keys")
+    return keys
 
 
 def _read_pattern(fields: Fields, key: str) -> str | None:

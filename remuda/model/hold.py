@@ -23,6 +23,9 @@ from remuda.model.holdwish import (
 WHY_CHARS_MAX: Final = 500
 #: More answers than wishes stand in a record: those that were granted are never dropped.
 EXTENDED_MAX: Final = 16
+#: What is said of keys: those that are on the machine, which are never dropped, and a refusal for
+#: each wish.
+KEYS_SAID_MAX: Final = 2 * KEYS_MAX
 #: So many of those who are logged in are named, so long.
 LOGINS_MAX: Final = 16
 LOGIN_CHARS_MAX: Final = 100
@@ -148,7 +151,7 @@ def hold_doc(hold: Hold) -> dict[str, Any]:
         "latest_s": hold.latest_s,
         "bounded": _why(hold.bounded),
         "extended": [_extension_doc(one) for one in hold.extended[-EXTENDED_MAX:]] or None,
-        "keys": [_key_doc(one) for one in hold.keys[-KEYS_MAX:]] or None,
+        "keys": [_key_doc(one) for one in hold.keys[-KEYS_SAID_MAX:]] or None,
         "warned_s": hold.warned_s,
         "seen_s": hold.seen_s,
         "logins": [one_line(one, LOGIN_CHARS_MAX) for one in hold.logins[:LOGINS_MAX]] or None,
@@ -189,7 +192,7 @@ def read_hold(fields: Fields, key: str) -> Hold | None:
         latest_s=part.maybe_number("latest_s"),
         bounded=part.prose("bounded", WHY_CHARS_MAX),
         extended=tuple(_read_extension(one) for one in part.listed("extended", EXTENDED_MAX)),
-        keys=tuple(_read_key(one) for one in part.listed("keys", KEYS_MAX)),
+        keys=tuple(_read_key(one) for one in part.listed("keys", KEYS_SAID_MAX)),
         warned_s=part.maybe_number("warned_s"),
         seen_s=part.maybe_number("seen_s"),
         logins=part.texts("logins", LOGINS_MAX, LOGIN_CHARS_MAX),

@@ -27,7 +27,13 @@ RSA_BITS_MAX: Final = 16_384
 _ED25519_BYTES: Final = 32
 _APPLICATION_BYTES_MAX: Final = 255
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}", re.ASCII)
-_WORD: Final = re.compile(r"[A-Za-z0-9@._-]{1,64}", re.ASCII)
+#: Types that are not taken, and may be named: nobody's secret looks so.
+_OTHERS: Final = frozenset(
+    {
+        *("ssh-dss", "ssh-ed448", "ssh-rsa1", "ssh-xmss@openssh.com", "rsa-sha2-256"),
+        *("rsa-sha2-512", "webauthn-sk-ecdsa-sha2-nistp256@openssh.com"),
+    }
+)
 _FINGERPRINT: Final = re.compile(r"SHA256:[A-Za-z0-9+/]{43}", re.ASCII)
 _PRIVATE: Final = "PRIVATE KEY"
 _CERTIFICATE: Final = "-cert-v01@openssh.com"
@@ -36,7 +42,8 @@ _CERTIFICATE: Final = "-cert-v01@openssh.com"
 class PublicKeyError(ValueError):
     """A text is no public key that is taken; the message is one sentence without its subject.
 
-    It quotes no more than a word of the text: a private key may have been given by a slip.
+    It quotes nothing of the text but a type that OpenSSH knows: a password, or the token of a
+    server that answers for another, may have been given by a slip.
     """
 
 
@@ -140,7 +147,7 @@ def _why_not(kind: str, line: str) -> str:
         return "is a certificate, not a key"
     if any(one in line for one in _READERS):
         return "has options before the key, and they are refused: give the key alone"
-    word = kind if _WORD.fullmatch(kind) else "this"
+    word = kind if kind in _OTHERS else "this"
     return f"is no public key of a type that is taken: {word} is none of {known}"
 
 

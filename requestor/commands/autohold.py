@@ -11,16 +11,19 @@ from remuda.cli.errors import MistakeError
 from remuda.cli.terminal import say
 from remuda.cli.views.holds import autohold_json, autoholds_sheet
 from remuda.model.autohold import (
+    AUTOHOLDS_MAX,
     COUNT_MAX,
     PATTERNS,
     Autohold,
     decode_autohold,
     encode_autohold,
+    key_fault,
     pattern_fault,
 )
 from remuda.model.codec import CorruptRecordError
 from remuda.model.fields import IDENTIFIER
-from remuda.model.holdwish import KEYS_MAX, LINE_OF_KEY_MAX
+from remuda.model.holdwish import FOR_S_MAX, KEYS_MAX
+from remuda.model.publickey import PublicKeyError, parse_key
 from remuda.store import paths
 from remuda.store.api import Create, Delete, MissingError, Store
 from requestor.commands.ending import RequestorCommand
@@ -110,8 +113,15 @@ def add(
         requestor=whose,
         job=job,
     )
+    if until_s > FOR_S_MAX:
+        raise MistakeError("--until: nothing waits for longer than 366d")
     with context.store() as store:
         store.ensure(paths.AUTOHOLDS)
+        if len(store.children(paths.AUTOHOLDS)) >= AUTOHOLDS_MAX:
+            raise MistakeError(
+                f"there are {AUTOHOLDS_MAX} autoholds, and launchers look at no more: remove some "
+                "(remuda autohold list)"
+            )
         store.commit([Create(path=paths.autohold(made.id), data=encode_autohold(made))])
     if as_json:
         output.emit_json(autohold_json(made, now_s))
@@ -132,10 +142,30 @@ def _check(patterns: dict[str, str | None], keys: tuple[str, ...]) -> None:
         fault = None if pattern is None else pattern_fault(pattern)
         if fault is not None:
             raise MistakeError(f"--{name}: {fault}")
-    if len(keys) > KEYS_MAX or any(not one or len(one) > LINE_OF_KEY_MAX for one in keys):
-        raise MistakeError(f"--key: at most {KEYS_MAX}, each of 1 to {LINE_OF_KEY_MAX} characters")
-    if not all(one.isprintable() for one in keys):
-        raise MistakeError("--key: a key is one line that can be printed")
+    if len(keys) > KEYS_MAX:
+        raise MistakeError(f"--key: {KEYS_MAX} at most")
+    for one in keys:
+        _check_key(one)
+
+
+def _check_key(key: str) -> None:
+    """Refuse a key that no machine would get, before anybody relies on it.
+
+    Raises:
+        MistakeError: With what is wrong; nothing of a line is shown.
+    """
+    fault = key_fault(key)
+    if fault is None and not key.isprintable():
+        fault = "a key is one line that can be printed"
+    if fault is None and " " not in key and not IDENTIFIER.fullmatch(key):
+        fault = f"{key!r} is no name of a developer, and no line as in a .pub file"
+    if fault is not None:
+        raise MistakeError(f"--key: {fault}")
+    if " " in key:
+        try:
+            parse_key(key)
+        except PublicKeyError as error:
+            raise MistakeError(f"--key: what was given {error}") from error
 
 
 @autohold.command(name="list", cls=RequestorCommand, examples=("remuda autohold list",))
@@ -157,7 +187,8 @@ def list_autoholds(*, context: CommandContext, as_json: bool) -> None:
 @with_context
 def remove(*, context: CommandContext, autohold_id: str, me: str, force: bool) -> None:
     """Wait no longer; what it has kept is held on."""
-    if not IDENTIFIER.fullmatch(autohold_id):
+    # What somebody else has made may be called anything that is one name.
+    if "/" in autohold_id or autohold_id in {"", ".", ".."} or not autohold_id.isprintable():
         raise MistakeError(f"{autohold_id!r} is no id of an autohold")
     with context.store() as store:
         if not force:

@@ -119,6 +119,6 @@ SEEN: Final[tuple[tuple[str, str, tuple[Any, ...]], ...]] = (
     ("autohold", "count for_s until_s made_s", (*_NO_NUMBERS, -1, None)),
     ("autohold", "label requestor job", (7, [], {}, "", "\ud800", "*" * 20, "x" * 1000, "a\nb")),
     ("autohold", "fired", (7, "x", {}, [7], [{}], [{"node": "../x", "provider": "p"}])),
-    ("autohold", "keys", (7, "x", {}, [7], ["x" * 9000], ["x"] * 500)),
+    ("autohold", "keys", (7, "x", {}, [7], ["x" * 9000], ["x"] * 500, ["x" * 300], [""], [" "])),
     ("autohold", "schema", (None, 2, "1", True, [])),
 )

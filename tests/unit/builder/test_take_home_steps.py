@@ -37,6 +37,7 @@ def planned(one: TakeHome, **more: Any) -> Plan:
 
 MAKING: Final = replace(ONE, state=TakeHomeState.MAKING, owner=ME)
 WHOLE: Final = replace(ONE, state=TakeHomeState.WHOLE, ends_s=NOW_S + 60.0)
+ENDING: Final = replace(WHOLE, state=TakeHomeState.ENDING)
 FAILED: Final = replace(ONE, state=TakeHomeState.FAILED)
 
 
@@ -56,7 +57,10 @@ FAILED: Final = replace(ONE, state=TakeHomeState.FAILED)
         (WHOLE, {}, None),
         (WHOLE, {"now_s": NOW_S + 60.0}, EndTakeHome),
         (WHOLE, {"take_home_ends": frozenset({ONE.node})}, EndTakeHome),
-        (replace(WHOLE, state=TakeHomeState.ENDING), {}, EndTakeHome),
+        (ENDING, {}, None),
+        (ENDING, {"take_home_ends": frozenset({ONE.node})}, None),
+        (ENDING, {"now_s": NOW_S + lifecycle.END_AGAIN_S}, EndTakeHome),
+        (replace(ENDING, since_s=NOW_S + 1e6), {}, EndTakeHome),
         (FAILED, {}, None),
         (FAILED, {"now_s": NOW_S + WISH.for_s}, EndTakeHome),
     ],
@@ -72,4 +76,5 @@ def test_what_waits_says_why_and_what_is_there_wakes_at_its_end() -> None:
     assert planned(ONE, away={"p": "away"}).waits == {name_of(ONE.node): "away"}
     assert planned(WHOLE).wake_at_s == NOW_S + 60.0
     assert planned(replace(WHOLE, ends_s=None)).wake_at_s is None
+    assert planned(ENDING).wake_at_s == NOW_S + lifecycle.END_AGAIN_S
     assert subject(MakeTakeHome(id=ONE.node)) == name_of(ONE.node)

@@ -46,6 +46,14 @@ def test_an_unknown_option_is_one_sentence(command: tuple[str, ...]) -> None:
     assert said.endswith(f"see r {' '.join(command)} --help\n")
 
 
+@pytest.mark.parametrize("words", ["hold @ --reason r", "run small -- echo @", "nodes --label @"])
+def test_words_that_are_no_text_are_one_sentence(words: str) -> None:
+    """Nobody asks for a machine to find out that no record, and no shell, takes them."""
+    strange = b"\xff".decode(errors="surrogateescape")
+    said = _sentence_of(CliRunner().invoke(main, words.replace("@", strange).split()))
+    assert "is not in UTF-8" in said
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -159,3 +159,50 @@ def test_what_was_held_up_too_long_is_not_sent(
         change(cloud, fence)
 
     assert [seen.method for seen in api.seen if seen.method != "GET"] == []
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_no_token_goes_where_a_cloud_leads_on_to(
+    api: ScriptedApi, cloud: OpenStackCloud, status: int
+) -> None:
+    """Another host, port or scheme gets nothing of ours, whatever is asked of us."""
+    with ScriptedApi().running() as other:
+        elsewhere = other.url.replace("127.0.0.1", "localhost")
+        for away in (f"{other.url}/x", f"{elsewhere}/x", "file:///etc/passwd", "http://[::1"):
+            api.on(
+                "GET",
+                "/compute/v2.1/servers/detail",
+                Reply(status=status, headers={"Location": away}),
+            )
+            api.on(
+                "DELETE",
+                "/compute/v2.1/servers/s",
+                Reply(status=status, headers={"Location": away}),
+            )
+            with pytest.raises(TryLaterError, match="leads on to another host"):
+                cloud.list_servers()
+            with pytest.raises(TryLaterError, match="leads on to another host"):
+                cloud.delete_server(SERVER)
+        assert (other.seen, other.logins) == ([], 0)
+
+
+def test_a_cloud_may_lead_on_within_itself_a_few_times(
+    api: ScriptedApi, cloud: OpenStackCloud
+) -> None:
+    """A proxy does so; each time has a deadline of its own, so there is an end."""
+    api.on(
+        "GET",
+        "/compute/v2.1/servers/detail",
+        Reply(status=302, headers={"Location": f"{api.url}/compute/v2.1/x"}),
+    )
+    api.on("GET", "/compute/v2.1/x", Reply(body={"servers": []}))
+    assert not cloud.list_servers()
+    api.on(
+        "GET",
+        "/compute/v2.1/x",
+        Reply(status=302, headers={"Location": f"{api.url}/compute/v2.1/servers/detail"}),
+    )
+    before = len(api.seen)
+    with pytest.raises(CloudError):
+        cloud.list_servers()
+    assert len(api.seen) - before <= 1 + answers.REDIRECTS_MAX

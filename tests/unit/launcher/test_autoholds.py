@@ -7,14 +7,15 @@ import pytest
 
 from launcher.hold.actions import DropAutohold, KeepNode, NoteHold
 from launcher.hold.owners import OTHERS, OWNERS_MAX, held_by
-from launcher.hold.view import AUTOHOLDS_MAX, Autoholds
+from launcher.hold.view import Autoholds
 from launcher.hold.writes import keep_node, note_hold
 from launcher.node.actions import Condemn
 from launcher.node.view import NodeView
 from launcher.world import World
 from remuda.config.holds import HoldsFrom
+from remuda.model import launch as launches
 from remuda.model import node as nodes
-from remuda.model.autohold import Autohold, Fired, decode_autohold, encode_autohold
+from remuda.model.autohold import AUTOHOLDS_MAX, Autohold, Fired, decode_autohold, encode_autohold
 from remuda.model.codec import CorruptRecordError
 from remuda.model.hold import Hold, HoldSource
 from remuda.model.holdwish import wish_of
@@ -218,6 +219,44 @@ def test_what_mirrors_tell_of_autoholds_is_taken_in() -> None:
     assert len(known.stored) == AUTOHOLDS_MAX
     known.take(Gone(path=paths.autohold("b0")))
     assert "b0" not in known.stored
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [{"id": "two words"}, {"id": "\u00e9"}, {"id": "x" * 201}, {"keys": ("x" * 256,)}],
+    ids=["words", "letters", "length", "key"],
+)
+def test_what_records_of_machines_could_not_hold_is_refused(strange: dict[str, Any]) -> None:
+    """An id is copied into the launch record: one that is none would make that unreadable."""
+    known = Autoholds()
+    with pytest.raises(CorruptRecordError):
+        known.take(put(replace(AUTOHOLD, **strange)))
+    assert known.stored == {}
+
+
+def test_the_longest_that_an_autohold_may_say_is_read_from_the_records_of_its_machine() -> None:
+    """Whatever fires leaves records that can be read."""
+    longest = replace(
+        AUTOHOLD,
+        id="x" * 200,
+        owner="o" * 9999,
+        reason="\u00e9\n" * 9999,
+        keys=("d" * 255,) * 15 + ("ssh-rsa " + "A" * 4088,),
+    )
+    made = waiting(longest)
+    view = failed(made)
+    (action,) = fate(made)
+    ops = {
+        one.path: one.data
+        for one in keep_node(made, view, action, now_s=NOW.wall_s)
+        if isinstance(one, Set)
+    }
+    wish = wish_of(nodes.decode(view.id, ops[paths.node(view.id)]))
+    assert wish is not None
+    assert len(wish.keys) == 16
+    hold = launches.decode(view.id, ops[paths.launch("here", view.id)]).hold
+    assert hold is not None
+    assert hold.autohold == longest.id
 
 
 def test_gauges_name_the_owners_who_have_most() -> None:

@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 
 from launcher.actions import Plan
-from launcher.hold.actions import AnswerHold, NoteHold
+from launcher.hold.actions import AnswerHold, LookIn, NoteHold
 from launcher.hold.extending import by_login, extended
 from launcher.hold.granting import answer
 from launcher.hold.holding import only_answers
 from launcher.hold.limits import over_limit, said_s
 from launcher.hold.orders import order
+from launcher.hold.view import Visit
 from launcher.node.actions import Condemn
 from launcher.policy import compile_policy
 from remuda.config.model import Config
@@ -117,6 +118,23 @@ def test_refused_wishes_of_the_same_plan_count_for_nobody() -> None:
     assert over_limit(made, view, "ada", plan) is None
     plan.do(NoteHold(node=other.id, hold=HELD))
     assert over_limit(made, view, "ada", plan) is not None
+
+
+@pytest.mark.parametrize("seen_s", [-4000.0, 0.0, 9.0], ids=["old", "written", "later"])
+def test_a_look_whose_writing_nobody_confirmed_ends_no_other_look(seen_s: float) -> None:
+    """The reply may be lost, or the clock set back: people are warned of the end all the same."""
+    made = ruled(**{"warn-before": 600})
+    found_s = NOW.wall_s - 60.0
+    view = held(made, replace(HELD, seen_s=found_s + seen_s))
+    view.visit = Visit(at_s=found_s, logins=("ada",), warned=False)
+    found = next_of(made, view)
+    if found is not None:
+        assert isinstance(found, NoteHold)
+        assert (found.hold.seen_s, found.hold.logins) == (found_s, ("ada",))
+        assert view.launch is not None
+        view.launch = replace(view.launch, hold=found.hold)
+    made.touch_node(view)
+    assert isinstance(next_of(made, view, at(3000.0)), LookIn)
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,13 @@ from launcher.guest.hand_guest import GuestHands
 from launcher.guest.keeping import keep_keys
 from launcher.guest.orders import key_order, mark_of
 from launcher.guest.results import TRIES_MAX
+from launcher.guest.writes import note_keys
 from launcher.node.view import NodeView
 from launcher.policy import compile_policy
 from launcher.world import World
 from remuda.config.holds import CertificatesFrom, HoldsFrom
 from remuda.config.model import Config
+from remuda.model import launch as launches
 from remuda.model.hold import Hold, HoldKey, HoldSource
 from remuda.model.holdwish import HOLD_KEY, KEYS_MAX, HoldWish, KeyWish, wish_doc
 from remuda.model.node import NodeState
@@ -25,6 +27,7 @@ from remuda.runtime.clock import Clock
 from remuda.ssh.api import ProofSpec
 from remuda.ssh.certificates import authority_line, trust_line
 from remuda.ssh.errors import KeySourceError
+from remuda.store.api import Set
 from tests.fakes.clock import ManualClock
 from tests.fakes.prover import FakeProver, Machine
 from tests.unit.launcher.works import Works
@@ -183,6 +186,26 @@ def test_no_hold_has_more_keys_than_its_record_takes() -> None:
     note = judged(made, view)
     assert isinstance(note, NoteKeys)
     assert note.keys[0].refused == f"a hold has {KEYS_MAX} keys at most"
+
+
+def test_no_refusal_makes_a_record_forget_a_key_that_is_on_the_machine() -> None:
+    """Else nobody would take it off: whoever wishes nonsense, again and again, is told so."""
+    made, there = world(), [f"k{n}" for n in range(KEYS_MAX)]
+    view = held(made, hold=on_record(*there))
+    hold = on_record(*there)
+    for turn in range(4):
+        wishes = tuple(wish(f"new{turn}-{n}", line="nonsense") for n in range(KEYS_MAX))
+        doc = wish_doc(HoldWish(token="w", owner="ada", reason="", at_s=1.0, keys=wishes))
+        assert view.node is not None
+        assert view.launch is not None
+        view.node = view.node.with_fields(**{HOLD_KEY: doc})
+        while isinstance(note := judged(made, view), NoteKeys):
+            (written,) = note_keys(made, view, note)
+            assert isinstance(written, Set)
+            view.launch = launches.decode(view.id, written.data)
+            assert view.launch.hold is not None
+            assert view.launch.hold.keys[: len(hold.keys)] == hold.keys
+        assert note == SetKeys(node=view.id, token="k0", account="root")
 
 
 def test_a_wish_that_is_taken_back_takes_its_keys_off() -> None:

@@ -11,6 +11,7 @@ from launcher.image.binding import Bound, bind
 from launcher.node.actions import Condemn
 from launcher.node.shortage import Shortage
 from launcher.node.view import NodeView
+from launcher.provider.learning import learn_failure, learn_refusal, learn_success
 from launcher.request.view import RequestView
 from launcher.takehome import reopening as opening
 from launcher.takehome.actions import AnswerSnapshot, BeginTakeHome
@@ -18,6 +19,7 @@ from launcher.takehome.fold import take_home_record
 from launcher.takehome.taking import PATIENCE_S, take_home, under_way
 from launcher.takehome.writes import answer_snapshot, begin
 from launcher.world import World
+from remuda.cloud.api import BadOrderError
 from remuda.config.holds import HoldsFrom
 from remuda.config.snapshots import SnapshotsFrom
 from remuda.config.takehomes import NONE_ALLOWED, SnapshotRules
@@ -315,3 +317,23 @@ def test_an_image_is_opened_by_its_request_alone() -> None:
     assert opening.closed(made, booted) == f"the take-home image of node {view.id} is gone"
     with pytest.raises(KeyError):
         opening.image_of(made, booted)
+
+
+def test_what_a_job_has_left_says_nothing_of_its_label() -> None:
+    """An image that its job has spoilt, opened again and again, closes the label to nobody."""
+    made = ruled()
+    view = held(made, BEGUN)
+    assert view.launch is not None
+    plain = view.launch
+    for opened, told in ((view.id, False), (None, True)):
+        view.launch = replace(plain, opened=opened)
+        for _ in range(made.policy.breaker_failures):
+            learn_failure(made, view, "it does not boot", NOW)
+        learn_refusal(made, view, BadOrderError("no such image"), NOW)
+        assert (view.key in made.cloud.breakers) is told
+        assert (view.looked_up in made.cloud.refusals) is told
+        assert (view.looked_up in made.cloud.doubted) is told
+    view.launch = replace(plain, opened=view.id)
+    learn_success(made, view, NOW)
+    assert view.key in made.cloud.breakers
+    assert view.key not in made.cloud.ready_s

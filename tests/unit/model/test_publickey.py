@@ -94,6 +94,8 @@ REFUSED = {
     f"ssh-ed25519-cert-v01@openssh.com {_BLOB}": "is a certificate, not a key",
     f"ssh-dss {_BLOB}": "ssh-dss is none of ssh-ed25519",
     "<html>nothing here</html>": "this is none of ssh-ed25519",
+    "hunter2": "this is none of ssh-ed25519",
+    "sk-SECRET@1 x": "this is none of ssh-ed25519",
     _KIND: "is cut: nothing follows",
     f"{_KIND} {_BLOB[:-4]}": "a part of the key is missing",
     f"{_KIND} {_BLOB[:-1]}": "is no base64",

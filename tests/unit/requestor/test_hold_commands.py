@@ -5,6 +5,7 @@ from typing import Any, Final
 import pytest
 
 from remuda.cli.errors import EXIT_MISTAKE, EXIT_TIMEOUT
+from remuda.model import node as nodes
 from remuda.model.autohold import decode_autohold
 from remuda.model.hold import Extension, Hold, HoldSource
 from remuda.model.holdwish import HOLD_KEY, wish_of
@@ -163,6 +164,18 @@ def _as_dict(one: Hold) -> dict[str, Any]:
     return {name: getattr(one, name) for name in Hold.__slots__}
 
 
+def test_a_wish_that_no_launcher_could_read_is_not_written(site: Site) -> None:
+    """It would make all that is wished of the node unreadable, keys of others too."""
+    node = site.held()
+    words = ("--snapshot", "--share-with", "my project", "--requestor", "ada")
+    result = site.harness.call(hold, node, *words)
+    assert result.exit_code == EXIT_MISTAKE
+    assert "nothing like this can be wished: share_with is 'my project'" in result.stderr
+    stored = site.harness.launcher.store.read(paths.node(node))
+    assert stored is not None
+    assert HOLD_KEY not in nodes.decode(node, stored.value).doc
+
+
 def test_an_autohold_is_made_listed_and_removed(site: Site) -> None:
     """By its owner, or with --force."""
     words = ("--label", "small", "--job", "unit*", "--reason", "flaky", "--count", "2")
@@ -191,7 +204,12 @@ def test_an_autohold_is_made_listed_and_removed(site: Site) -> None:
         ((), "--label, --requestor or --job is needed"),
         (("--job", "*" * 20), "--job: a pattern has at most 8 stars"),
         (("--job", "x", "--key", "a\nb"), "--key: a key is one line"),
-        (("--job", "x", "--key", "x" * 5000), "--key: at most"),
+        (("--job", "x", "--key", "x" * 5000), "--key: a key like this has at most 255"),
+        (("--job", "x", "--key", ""), "--key: a key is the name of a developer"),
+        (("--job", "x", "--key", "~/.ssh/id.pub"), "is no name of a developer"),
+        (("--job", "x", "--key", "ssh-rsa AAAA"), "--key: what was given is cut or damaged"),
+        (("--job", "x", "--key", "a", *("--key", "b") * 16), "--key: 16 at most"),
+        (("--job", "x", "--until", "400d"), "--until: nothing waits for longer"),
     ],
 )
 def test_an_autohold_that_no_launcher_would_read_is_refused(
@@ -205,12 +223,25 @@ def test_an_autohold_that_no_launcher_would_read_is_refused(
     assert "is no id of an autohold" in result.stderr
 
 
+def test_there_are_no_more_autoholds_than_launchers_look_at(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever relied on one that nobody looks at would wait in vain."""
+    monkeypatch.setattr("requestor.commands.autohold.AUTOHOLDS_MAX", 1)
+    words = ("--label", "small", "--reason", "flaky")
+    assert site.harness.call(autohold, "add", *words).exit_code == 0
+    result = site.harness.call(autohold, "add", *words)
+    assert result.exit_code == EXIT_MISTAKE
+    assert "launchers look at no more" in result.stderr
+
+
 def test_an_autohold_that_cannot_be_read_can_be_removed(site: Site) -> None:
     """With --force alone."""
     store = site.harness.launcher.store
-    store.ensure(paths.autohold("bad"))
-    assert "cannot be read" in site.harness.call(autohold, "remove", "bad").stderr
-    assert site.harness.call(autohold, "remove", "bad", "--force").exit_code == 0
+    for bad in ("bad", "two words"):
+        store.ensure(paths.autohold(bad))
+        assert "cannot be read" in site.harness.call(autohold, "remove", bad).stderr
+        assert site.harness.call(autohold, "remove", bad, "--force").exit_code == 0
 
 
 def test_the_library_keeps_a_node_that_it_holds(bench: Bench) -> None:

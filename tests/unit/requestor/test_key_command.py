@@ -117,6 +117,8 @@ def test_what_is_none_changes_nothing(
         (node, "--key", str(private)): "holds a private key",
         (node, "--url", "http://h/ada.keys"): "only https://",
         ("9999999999", "--developer", "ada"): "there is no node",
+        (node, "--developer", "x" * 300): "nothing like this can be wished: developer has 300",
+        (node, "--developer", "ada", "--account", "x" * 300): "account has 300 characters",
     }
     for words, why in mistakes.items():
         done = harness.call(key, "add", *words, *ADA)

@@ -100,6 +100,7 @@ def test_what_a_forge_says_is_taken(made: tuple[Identity, Authority]) -> None:
         (says("nothing", "404 Not Found"), "answers with status 404"),
         (says(""), "holds no public key"),
         (says("<html>SECRET</html>"), "is no public key of a type that is taken"),
+        (says("SECRET-1"), "is no public key of a type that is taken"),
         (says(f'command="x" {ED25519}'), "has options before the key"),
         (says("#" * (TEXT_BYTES_MAX + 1)), "more than 64 KiB"),
         (says("", "302 Found", "Location: /again"), f"more than {REDIRECTS_MAX} times"),
