@@ -13,8 +13,11 @@ from click.testing import Result
 from remuda.cloud.api import TryLaterError
 from remuda.cloud.objects import Container
 from remuda.known_secrets import KNOWN
+from remuda.model.archivetold import ArchiveTold
+from remuda.model.jobreport import report_of
 from remuda.runtime.clock import SystemClock
 from remuda.ssh.errors import ConnectionLostError
+from remuda.store import paths
 from requestor.commands.run import run
 from tests.fakes.clock import ManualClock
 from tests.fakes.object_store import FakeObjects, FakeSwift, Fate
@@ -71,6 +74,40 @@ def test_what_a_job_leaves_is_kept(harness: CommandHarness, tmp_path: Path) -> N
     (machine,) = harness.machines  # the session that the job had
     assert machine.closed.is_set()
     assert machine.ran[1][1]["REMUDA_FROM"] == "./."
+
+
+def told(harness: CommandHarness) -> list[ArchiveTold | None]:
+    """Return what the reports in the nodes' records tell of archives."""
+    names = sorted(harness.launcher.store.children(paths.NODES))
+    reports = [report_of(harness.launcher.read_node(name)) for name in names]
+    return [one and one.archived for one in reports]
+
+
+def test_one_node_tells_operators_how_much_was_kept(
+    harness: CommandHarness, tmp_path: Path
+) -> None:
+    """Whatever the number of machines: the archive is one."""
+    call(harness, tmp_path, "--count", "2")
+    found = told(harness)
+
+    assert ArchiveTold(files=4, bytes=6, complete=True) in found
+    assert None in found
+
+
+def test_operators_see_that_nothing_was_archived(harness: CommandHarness) -> None:
+    """With the job's own result beside it."""
+    swift = FakeSwift(ManualClock())
+    swift.next_fates.extend([Fate.NO_ROOM] * 20)
+    harness.open_objects, harness.code = lambda _cloud: FakeObjects(swift), 3
+    call(harness, "c:logs")
+
+    (found,) = told(harness)
+    assert found is not None
+    assert (str(found.outcome), found.files) == ("failed", 0)
+    (name,) = harness.launcher.store.children(paths.NODES)
+    report = report_of(harness.launcher.read_node(name))
+    assert report is not None
+    assert (report.ok, report.why) == (False, "exit code 3")
 
 
 def test_paths_begin_where_the_job_ran(harness: CommandHarness, tmp_path: Path) -> None:
