@@ -8,6 +8,7 @@ from typing import Any, Final
 from launcher.actions import Action
 from launcher.capsule.deserving import failure_of
 from launcher.capsule.storing import WAITING_MAX
+from launcher.capsule.view import WaitingCapsule
 from launcher.node import stages
 from launcher.node.actions import (
     Adopt,
@@ -172,7 +173,7 @@ class NodeResults:
         view = self.world.nodes.views.get(event.node)
         if event.capsule is not None:
             waiting = self.world.capsules
-            waiting[event.node] = event.capsule
+            waiting[event.node] = WaitingCapsule(capsule=event.capsule)
             if len(waiting) > WAITING_MAX:
                 lost = next(iter(waiting))
                 del waiting[lost]
