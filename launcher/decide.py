@@ -66,6 +66,6 @@ def go_on(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     find_ports(world, now, plan)
     tidy(world, now, plan)
     tell_capsules(world, agenda, now, plan)
-    store_capsules(world, plan)
+    store_capsules(world, now, plan)
     tell_verdicts(world, agenda, now, plan)
     publish(world, now, plan)

@@ -4,6 +4,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from launcher.actions import MARKS, Action
+from launcher.capsule.view import WaitingCapsule
 from launcher.claim.view import ClaimView
 from launcher.hold.view import Autoholds
 from launcher.image.index import Images
@@ -21,7 +22,6 @@ from remuda.frame.alarms import Alarms
 from remuda.frame.lanes import Lanes
 from remuda.frame.work import Busy, word
 from remuda.membership.attendance import Attendance
-from remuda.model.capsule import Capsule
 from remuda.model.ids import NodeId, ReplicaId, RequestId
 from remuda.model.launch import Step
 from remuda.model.request import Request
@@ -127,7 +127,7 @@ class World:
     told_verdicts: dict[RequestId, str] = field(default_factory=dict)
     rule_taken_s: float = 0.0
     rescues: set[str] = field(default_factory=set)
-    capsules: dict[NodeId, Capsule] = field(default_factory=dict)
+    capsules: dict[NodeId, WaitingCapsule] = field(default_factory=dict)
     images: Images = field(init=False)
     take_homes: dict[NodeId, Stored[TakeHome]] = field(default_factory=dict)
     autoholds: Autoholds = field(default_factory=Autoholds)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
+from remuda.archive.writer import Archived
 from remuda.model import request as request_record
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId, RequestId
@@ -152,10 +153,16 @@ class Client:
             raise NotOursError(request_id, owner, self._context.requestor)
 
     def report(
-        self, node: LeasedNode, *, ok: bool, why: str = "", fetched_bytes: int | None = None
+        self,
+        node: LeasedNode,
+        *,
+        ok: bool,
+        why: str = "",
+        fetched_bytes: int | None = None,
+        archived: Archived | None = None,
     ) -> None:
         """Say how the work on a node of ours went; see :meth:`LeasedNode.report`."""
-        node.report(ok=ok, why=why, fetched_bytes=fetched_bytes)
+        node.report(ok=ok, why=why, fetched_bytes=fetched_bytes, archived=archived)
 
     def capture(
         self, node: LeasedNode, image: str, *, wait: bool = True, timeout_s: float | None = None

@@ -9,6 +9,7 @@ from typing import Final
 from remuda.archive.bounds import ArchiveBounds
 from remuda.archive.fetch import FetchPath
 from remuda.archive.trees import TreeEntry
+from remuda.archive.writer import Archived
 from remuda.insight.facts import NodeFacts, facts_of
 from remuda.model.holdwish import HoldWish, wish_fields, wish_of
 from remuda.model.ids import NodeId
@@ -29,7 +30,7 @@ from requestor.fetching import BOUNDS, fetch_from, fetch_paths
 from requestor.holding import Wished, check_time, wait_for_answer
 from requestor.noting import note_on_node
 from requestor.release import hold_node, release_nodes
-from requestor.reporting import report_node
+from requestor.reporting import archive_told, report_node
 
 log = logging.getLogger(__name__)
 
@@ -196,7 +197,14 @@ class LeasedNode:
         wished = Wished(node=self._taken.node, wish=wish)
         wait_for_answer(context.store, context.clock, wished, check=self.check)
 
-    def report(self, *, ok: bool, why: str = "", fetched_bytes: int | None = None) -> None:
+    def report(
+        self,
+        *,
+        ok: bool,
+        why: str = "",
+        fetched_bytes: int | None = None,
+        archived: Archived | None = None,
+    ) -> None:
         """Say how the work on it went, before it is given back or held.
 
         Operators see by it which labels, providers and images jobs fail on. The first word that a
@@ -208,6 +216,8 @@ class LeasedNode:
             fetched_bytes: What the machine received over its network meanwhile, if you know: what
                 its /proc/net/dev says afterwards, less what it said before. By it operators see
                 what an image saves.
+            archived: What became of the archive of what the work left (``Archive.finish``), counted
+                once at most, too. It may be told later, by a second report that says the rest anew.
 
         Raises:
             NodesLostError: If it went with the session.
@@ -221,6 +231,7 @@ class LeasedNode:
                 why=redact_text(why),
                 at_s=self._context.clock.now_s(),
                 fetched_bytes=fetched_bytes,
+                archived=None if archived is None else archive_told(archived),
             )
             self._taken = report_node(self._context, self._taken, said)
 

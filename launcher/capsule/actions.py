@@ -11,10 +11,16 @@ from remuda.model.ids import NodeId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreCapsule:
-    """Store a whole capsule where the configuration says; its machine waits for nothing of it."""
+    """Store a whole capsule where the configuration says; its machine waits for nothing of it.
+
+    Attributes:
+        capsule: With what became of it before.
+        tries: How often it was tried before.
+    """
 
     node: NodeId
     capsule: Capsule
+    tries: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,17 +2,24 @@
 
 from dataclasses import dataclass
 
-from remuda.model.capsule import CapsuleKind, Kept
+from remuda.model.capsule import Capsule, Kept
 from remuda.model.ids import NodeId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapsuleStored:
-    """A whole capsule lies where the configuration says, or each place says why not."""
+    """A whole capsule lies where the configuration says, or each place says why not.
+
+    Attributes:
+        capsule: With what became of it in every place.
+        asked: Of the places that were asked for it this time.
+        tries: How often it was tried, this one included.
+    """
 
     node: NodeId
-    kind: CapsuleKind
-    kept: tuple[Kept, ...]
+    capsule: Capsule
+    asked: tuple[Kept, ...]
+    tries: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

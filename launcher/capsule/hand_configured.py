@@ -48,6 +48,7 @@ def _swift(config: Config, swift: CapsuleSwift, owner: tags.Owner, clock: Clock)
         where=f"{swift.cloud}:{swift.container}",
         container=swift.container,
         prefix=swift.prefix,
+        region=swift.region,
         keep_s=swift.keep,
         open_store=opened,
         clock=clock,

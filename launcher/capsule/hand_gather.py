@@ -8,7 +8,14 @@ from typing import Any, Final
 from launcher.capsule.actions import TellCapsule
 from launcher.capsule.describing import redacted
 from launcher.capsule.events import CapsuleTold
-from launcher.capsule.gathering import LOGIN_S, RECORD_CHARS_MAX, VISIT_S, logs_of, order_until
+from launcher.capsule.gathering import (
+    LOGIN_S,
+    RECORD_CHARS_MAX,
+    VISIT_S,
+    logs_of,
+    missing_of,
+    order_until,
+)
 from launcher.node.actions import CollectEvidence
 from launcher.node.events import EvidenceCollected
 from launcher.server.hand_cloud import CloudHands
@@ -109,7 +116,10 @@ class GatherHands:
         mark = "" if script is None else script.arguments[0]
         said = next((one.output for one in proof.steps if one.output and one.name == "logs"), "")
         logs = {name: redact_text(text) for name, text in logs_of(said, mark).items()}
-        return {"logs": logs, "untold": None if proof.ok else redact_text(proof.why)}
+        if not proof.ok:
+            # Where it broke off nobody knows what would have come.
+            return {"logs": logs, "untold": redact_text(proof.why)}
+        return {"logs": logs, "missing": missing_of(said, mark)}
 
 
 def in_record(capsule: Capsule) -> Capsule:

@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 from remuda.cloud.api import CloudError
 from remuda.cloud.objects import ObjectOrder, ObjectStore
-from remuda.model.capsule import Kept
+from remuda.model.capsule import FOLDER, SWIFT, Kept
 from remuda.model.capsulefile import SUFFIX
 from remuda.redaction import redact_middle
 from remuda.runtime.clock import Clock
@@ -32,7 +32,11 @@ _PIECE_BYTES: Final = 64 * 1024
 
 
 class CapsuleStore(Protocol):
-    """One place for whole capsules."""
+    """One place for whole capsules; there is one of each kind at most."""
+
+    @property
+    def kind(self) -> str:
+        """``folder`` or ``swift``, as records call it."""
 
     def put(self, provider: str, node: str, data: bytes) -> Kept:
         """Store one; never raises for what the place does."""
@@ -53,6 +57,8 @@ class FolderStore:
         keep_s: Older ones go; None: only for room.
     """
 
+    kind: ClassVar[str] = FOLDER
+
     folder: Path
     bytes_max: int
     keep_s: float | None
@@ -67,8 +73,8 @@ class FolderStore:
             self._make_room(len(data))
             _write(part, path, data)
         except OSError as error:
-            return _failed("folder", str(self.folder), error)
-        return Kept(store="folder", place=str(path), size_bytes=len(data))
+            return _failed(FOLDER, str(self.folder), error)
+        return Kept(store=FOLDER, place=str(path), size_bytes=len(data))
 
     def _open(self) -> None:
         """Make the folder if it is not there; what others may write or read is none of ours."""
@@ -123,8 +129,11 @@ class SwiftStore:
     Attributes:
         where: Cloud and container, for people.
         open_store: Connects; asked once, and again after an error.
+        region: Where the cloud has several, and it is not the one that clouds.yaml names.
         keep_s: The store deletes it by itself after that; None: never.
     """
+
+    kind: ClassVar[str] = SWIFT
 
     where: str
     container: str
@@ -132,6 +141,7 @@ class SwiftStore:
     keep_s: float | None
     open_store: Callable[[], ObjectStore]
     clock: Clock
+    region: str | None = None
     _store: ObjectStore | None = None
 
     def put(self, provider: str, node: str, data: bytes) -> Kept:
@@ -141,8 +151,10 @@ class SwiftStore:
             self._put(name, data)
         except (CloudError, OSError) as error:
             self._store = None
-            return _failed("swift", self.where, error)
-        return Kept(store="swift", place=f"{self.where}/{name}", size_bytes=len(data))
+            return _failed(SWIFT, self.where, error)
+        return Kept(
+            store=SWIFT, place=f"{self.where}/{name}", size_bytes=len(data), region=self.region
+        )
 
     def _put(self, name: str, data: bytes) -> None:
         ends_s = self.clock.monotonic_s() + UPLOAD_S

@@ -23,8 +23,16 @@ class StoreHands:
     provider: str
 
     def store(self, action: StoreCapsule) -> CapsuleStored:
-        """Store one, and write into its record where it lies, or why not."""
-        data = pack(action.capsule)
-        kept = tuple(one.put(self.provider, action.node, data) for one in self.stores)
-        self.records.keep(in_record(replace(action.capsule, kept=kept)))
-        return CapsuleStored(node=action.node, kind=action.capsule.kind, kept=kept)
+        """Store one where it is not yet, and write into its record where it lies, or why not."""
+        data, tries = pack(replace(action.capsule, kept=())), action.tries + 1
+        there = {one.store: one for one in action.capsule.kept if one.why is None}
+        asked = {
+            one.kind: replace(one.put(self.provider, action.node, data), tries=tries)
+            for one in self.stores
+            if one.kind not in there
+        }
+        after = replace(action.capsule, kept=tuple({**there, **asked}.values()))
+        self.records.keep(in_record(after))
+        return CapsuleStored(
+            node=action.node, capsule=after, asked=tuple(asked.values()), tries=tries
+        )

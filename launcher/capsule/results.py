@@ -4,10 +4,12 @@ from dataclasses import dataclass, replace
 
 from launcher.capsule.actions import TellCapsule
 from launcher.capsule.events import CapsuleStored, CapsuleTold
+from launcher.capsule.storing import tried
 from launcher.node.view import UNANSWERED
 from launcher.world import World
 from remuda.frame.work import ByKind
 from remuda.metrics.sink import Metrics
+from remuda.model.capsule import Kept
 from remuda.runtime.log import Log
 from remuda.runtime.now import Now
 
@@ -28,20 +30,37 @@ class CapsuleResults:
         """Return what each kind of action that a bug of ours interrupted held, to be freed."""
         return {TellCapsule: self._tell_crashed}
 
-    def _stored(self, event: CapsuleStored, _now: Now) -> None:
-        for one in event.kept:
-            self.metrics.count_capsule(
-                self.world.policy.provider,
-                str(event.kind),
-                one.store,
-                size_bytes=None if one.why is not None else one.size_bytes,
-            )
+    def _stored(self, event: CapsuleStored, now: Now) -> None:
+        again = tried(event.capsule, event.tries, now)
+        if again is not None:
+            self.world.capsules.setdefault(event.node, again)
+            self.world.alarms.set("supply", f"capsule {event.node}", again.due_s)
+        for one in event.asked:
             if one.why is None:
+                self._count(event, one)
                 self.log.info("capsule.stored", node=event.node, store=one.store)
-            else:
-                self.log.warning(
-                    "capsule.not-stored", node=event.node, store=one.store, why=one.why
+            elif again is not None:
+                wait_s = again.due_s - now.mono_s
+                self.log.info(
+                    "capsule.waits", node=event.node, store=one.store, why=one.why, wait_s=wait_s
                 )
+            else:
+                self._count(event, one)
+                self.log.warning(
+                    "capsule.not-stored",
+                    node=event.node,
+                    store=one.store,
+                    why=one.why,
+                    tries=event.tries,
+                )
+
+    def _count(self, event: CapsuleStored, kept: Kept) -> None:
+        self.metrics.count_capsule(
+            self.world.policy.provider,
+            str(event.capsule.kind),
+            kept.store,
+            size_bytes=None if kept.why is not None else kept.size_bytes,
+        )
 
     def _told(self, event: CapsuleTold, _now: Now) -> None:
         self.log.info("capsule.told", node=event.node)

@@ -16,6 +16,7 @@ from launcher.lanes import (
 )
 from remuda.frame.work import WorkKind
 from remuda.metrics.results import Result
+from remuda.model.archivetold import ArchiveTold
 from remuda.model.capsule import CapsuleKind
 from remuda.model.ids import NodeId, RequestId, ServerId
 from remuda.model.image import UploadId
@@ -119,16 +120,19 @@ class Sampled:
     """One thing that is to be counted of a node.
 
     Attributes:
+        sample: As what it is counted of a build; None: it tells nothing of one.
         ok: Whether it went well.
         report: What its user reported, if that is what is counted.
         fetched: Bytes that the machine fetched meanwhile, if it is known.
+        archived: What its user told of an archive, if that is what is counted.
     """
 
     node: NodeId
-    sample: Sample
+    sample: Sample | None
     ok: bool
     report: JobReport | None = None
     fetched: int | None = None
+    archived: ArchiveTold | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,8 @@
 
 A launch counts once it is known how it went, a job when its holder has reported. What is not the
 image's doing is not counted: a cloud without room, a machine that took so long to begin to run
-that it had no time left to prove itself, as the first one of a build on its host does.
+that it had no time left to prove itself, as the first one of a build on its host does. An archive
+counts when the holder tells of it, mostly in a second report; that says nothing of an image.
 """
 
 from typing import Final
@@ -67,6 +68,8 @@ def _image(launch: Launch) -> str | None:
 
 def _counted_under(launch: Launch, found: Sampled) -> str | None:
     """Return under which image something is counted; None: nowhere but in metrics."""
+    if found.sample is None:
+        return None
     # What a recipe fetches is not what machines fetch that have no image.
     plain = launch.image_build is None and launch.first_use is None
     plain = plain and labelled_image(launch.label) is None
@@ -86,6 +89,9 @@ def _due(world: World, view: NodeView, launch: Launch) -> Sampled | None:
             report=report,
             fetched=report.fetched_bytes,
         )
+    if report is not None and report.archived is not None and launch.archived is None:
+        told = report.archived
+        return Sampled(node=view.id, sample=None, ok=told.complete, archived=told)
     untold = launch.image_build is None and launch.setup_fetched is None
     if untold or launch.counted is not None or labelled_image(launch.label) is not None:
         return None  # as of most nodes

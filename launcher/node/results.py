@@ -8,6 +8,7 @@ from typing import Any, Final
 from launcher.actions import Action
 from launcher.capsule.deserving import failure_of
 from launcher.capsule.storing import WAITING_MAX
+from launcher.capsule.view import WaitingCapsule
 from launcher.node import stages
 from launcher.node.actions import (
     Adopt,
@@ -172,7 +173,7 @@ class NodeResults:
         view = self.world.nodes.views.get(event.node)
         if event.capsule is not None:
             waiting = self.world.capsules
-            waiting[event.node] = event.capsule
+            waiting[event.node] = WaitingCapsule(capsule=event.capsule)
             if len(waiting) > WAITING_MAX:
                 lost = next(iter(waiting))
                 del waiting[lost]
@@ -229,6 +230,7 @@ class NodeResults:
                 view.patience.tries = 0
                 self._tell_fetched(view, one)
                 self._tell_report(view, one)
+                self._tell_archived(view, one)
                 self.world.touch_node(view)
 
     def _tell_fetched(self, view: NodeView, counted: Sampled) -> None:
@@ -258,6 +260,14 @@ class NodeResults:
             image=_build(launch) or None,
             host=None if shown is None else shown.host_id,
         )
+
+    def _tell_archived(self, view: NodeView, counted: Sampled) -> None:
+        if view.launch is None or counted.archived is None:
+            return
+        label, told = view.launch.label, counted.archived
+        self.metrics.count_archive(self.world.policy.provider, label, told)
+        level = self.log.info if told.complete else self.log.warning
+        level("node.archived", node=view.id, label=label, result=told.outcome, **told.as_json())
 
     def _image(self, view: NodeView, launch: Launch) -> str:
         """Return what metrics tell of what a machine booted: an image of ours, or nothing."""

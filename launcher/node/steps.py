@@ -34,6 +34,8 @@ class Stepped:
 
 def counted_launch(launch: Launch, one: Sampled) -> Launch:
     """Return the launch record that says what of it is counted: never again, then."""
+    if one.archived is not None:
+        return replace(launch, archived=str(one.archived.outcome))
     word = word_of(ok=one.ok)
     if one.sample is Sample.LAUNCH:
         return replace(launch, counted=word)

@@ -1,6 +1,6 @@
 """Visits: how a launcher logs in to a machine that runs, with the provider's own key. Pure."""
 
-from launcher.node.probing import probe_target
+from launcher.node.probing import ProbeTarget, probe_target
 from launcher.node.view import NodeView
 from launcher.policy import Policy
 from remuda.ssh.api import Login, ProofSpec, Script
@@ -8,8 +8,21 @@ from remuda.ssh.api import Login, ProofSpec, Script
 
 def visit(view: NodeView, policy: Policy, script: Script) -> ProofSpec | str:
     """Return what the prover is told to run *script* there, or why nobody can log in."""
+    return visit_at(probe_target(view, policy), view, policy, script)
+
+
+def visit_at(
+    where: ProbeTarget | None, view: NodeView, policy: Policy, script: Script
+) -> ProofSpec | str:
+    """Return the same for a machine of which it is said where it is, and what it presents.
+
+    Args:
+        where: None: nobody knows.
+        view: The machine.
+        policy: Ours.
+        script: What is run there.
+    """
     making = policy.making.get(view.key)
-    where = probe_target(view, policy)
     if making is None:
         return f"label {view.key[1]} is not in the configuration of the launcher any more"
     if policy.config.ssh_key_file is None:

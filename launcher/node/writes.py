@@ -121,7 +121,7 @@ def _tally(world: World, image: str, counted: Sequence[tuple[Launch, Sampled]]) 
     after = before
     for launch, one in counted:
         number = _number(image, launch)
-        if number is not None:
+        if number is not None and one.sample is not None:
             after = after.counted(number, one.sample, launch.label, ok=one.ok, fetched=one.fetched)
     if after == before:
         return []

@@ -6,7 +6,6 @@ cloud. What the launcher writes down then lies where the evidence of failures li
 
 import os
 import secrets
-import stat
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,6 +15,7 @@ from typing import Final
 import click
 
 from remuda.cli import output
+from remuda.cli.capsule_whole import fetch_whole
 from remuda.cli.caveats import tell_what_is_missing, unknown
 from remuda.cli.context import CommandContext, with_context
 from remuda.cli.errors import CommandFailedError, MistakeError, PlainCommand
@@ -34,7 +34,7 @@ from remuda.model.capsule import (
     decode_capsule,
     wish_fields,
 )
-from remuda.model.capsulefile import SUFFIX, pack
+from remuda.model.capsulefile import pack
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId, is_node_id
 from remuda.model.launch import Launch
@@ -49,8 +49,6 @@ ANSWER_S: Final = 10.0
 LOOK_S: Final = 0.2
 #: Somebody wrote in between; more often than this is no accident.
 _ATTEMPTS_MAX: Final = 5
-#: No capsule of ours is larger.
-_FILE_BYTES_MAX: Final = 16 * 1024 * 1024
 
 Found = tuple[str, Capsule]
 
@@ -75,7 +73,7 @@ def capsule(*, context: CommandContext, node: str, out: str | None, as_json: boo
         provider, found = find(store, NodeId(node), now_s=context.clock.now_s())
         tell_what_is_missing(reader(store))
     if out is not None:
-        say(redact_text(_take_home(found, Path(out))))
+        say(redact_text(_take_home(context, provider, found, Path(out))))
     elif as_json:
         output.emit_json(redact("capsule", {"provider": provider, **capsule_doc(found)}))
     else:
@@ -198,11 +196,14 @@ def _unanswered(store: Store, provider: str, node: Node, now_s: float) -> Capsul
     )
 
 
-def _take_home(found: Capsule, out: Path) -> str:
-    """Write a capsule into a file, the whole if it lies on this host; return what was done."""
-    data, whole = _whole(found), True
+def _take_home(context: CommandContext, provider: str, found: Capsule, out: Path) -> str:
+    """Write a capsule into a file, the whole if it can be had; return what was done."""
+    data, whys = None, list[str]()
+    if not out.exists():  # else nothing is fetched for what cannot be written
+        data, whys = fetch_whole(provider, found, context.open_objects, context.clock)
+    whole = data is not None
     if data is None:
-        data, whole = pack(found), False
+        data = pack(found)
     try:
         number = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except FileExistsError as exc:
@@ -218,21 +219,6 @@ def _take_home(found: Capsule, out: Path) -> str:
     size = f"{out}: {-(-len(data) // 1024)} KiB"
     if whole:
         return f"{size}, the whole capsule"
-    stored = "; ".join(where(one) for one in found.kept)
-    return f"{size}, with the ends of its texts{'; ' if stored else ''}{stored}"
-
-
-def _whole(found: Capsule) -> bytes | None:
-    """Return a capsule that lies in a folder of this host, if we may read it there."""
-    for kept in found.kept:
-        if kept.store != "folder" or kept.why is not None or not kept.place.endswith(SUFFIX):
-            continue
-        try:
-            number = os.open(kept.place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-            with os.fdopen(number, "rb") as file:
-                if stat.S_ISREG(os.fstat(number).st_mode):
-                    data = file.read(_FILE_BYTES_MAX + 1)
-                    return data if len(data) <= _FILE_BYTES_MAX else None
-        except (OSError, ValueError):
-            continue
-    return None
+    lost = [f"not fetched from {why}" for why in whys]
+    lost += [where(one) for one in found.kept if one.why is not None]
+    return "; ".join([f"{size}, with the ends of its texts", *lost])

@@ -77,11 +77,26 @@ def _open_images(config: "Config", provider: str) -> "Iterator[ImageStore]":
         cloud.close()
 
 
-def _open_objects(cloud: str) -> "ObjectStore":
+def _open_objects(cloud: str, region: str | None = None) -> "ObjectStore":
     from remuda.cloud.account import AccountSettings  # noqa: PLC0415 - slow, for few commands
     from remuda.cloud.openstack_objects import open_objects  # noqa: PLC0415
 
-    return open_objects(AccountSettings(cloud=cloud), clock=SystemClock())
+    return open_objects(AccountSettings(cloud=cloud, region=region), clock=SystemClock())
+
+
+class OpensObjects(Protocol):
+    """Opens the object store of a cloud that the user's clouds.yaml names."""
+
+    def __call__(self, cloud: str, region: str | None = None, /) -> "ObjectStore":
+        """Open it, over connections of its own.
+
+        Args:
+            cloud: As clouds.yaml calls it.
+            region: None: the one that clouds.yaml names.
+
+        Raises:
+            CloudConfigError: clouds.yaml cannot be used.
+        """
 
 
 class OpensSessions(Protocol):
@@ -133,7 +148,7 @@ class CommandContext:
     zookeeper: str | None = None
     connect: Callable[[StoreOptions], Store] = _connect
     open_images: OpensImages = _open_images
-    open_objects: "Callable[[str], ObjectStore]" = _open_objects
+    open_objects: OpensObjects = _open_objects
     open_session: OpensSessions = _open_session
     check_key: Callable[[str | None], None] = _check_key
     clock: Clock = field(default_factory=SystemClock)

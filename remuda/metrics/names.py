@@ -7,6 +7,13 @@ together with a counter of the same name, as Nodepool's dashboards expect.
 
 from typing import Final
 
+from remuda.metrics.evidence import (
+    ARCHIVE_BYTES,
+    ARCHIVE_FILES,
+    ARCHIVES,
+    CAPSULE_BYTES,
+    CAPSULES,
+)
 from remuda.metrics.metric import Metric, MetricKind, StatsdName
 
 #: From a transaction on a quiet ensemble to a stall that somebody must look at.
@@ -199,18 +206,6 @@ LEAKED: Final = Metric(
     labels=("provider", "kind"),
     statsd=(StatsdName(template="provider.{provider}.leaked.{kind}"),),
 )
-CAPSULES: Final = Metric(
-    name="remuda_capsules_total",
-    kind=MetricKind.COUNTER,
-    help="Whole capsules of failed machines: stored, or failed to be, in a folder or in Swift.",
-    labels=("provider", "kind", "store", "outcome"),
-)
-CAPSULE_BYTES: Final = Metric(
-    name="remuda_capsule_bytes_total",
-    kind=MetricKind.COUNTER,
-    help="Bytes of whole capsules that were stored.",
-    labels=("provider", "store"),
-)
 LOST_WRITES: Final = Metric(
     name="remuda_lost_writes_total",
     kind=MetricKind.COUNTER,
@@ -366,6 +361,9 @@ METRICS: Final = (
     ADDRESSABLE_REQUESTS,
     DECLINED,
     JOB_REPORTS,
+    ARCHIVES,
+    ARCHIVE_BYTES,
+    ARCHIVE_FILES,
     FETCHED_BYTES,
     CLOUD_CALL_SECONDS,
     LEAKED,

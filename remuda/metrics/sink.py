@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from remuda import __version__
-from remuda.metrics import names
+from remuda.metrics import evidence, names
 from remuda.metrics.metric import Metric
+from remuda.model.archivetold import ArchiveTold
 from remuda.model.fetched import During
 from remuda.model.jobreport import JobReport
 from remuda.model.node import NodeState
@@ -220,6 +221,20 @@ class Metrics:
         }
         self._add(names.JOB_REPORTS, 1, labels)
 
+    def count_archive(self, provider: str, label: str, told: ArchiveTold) -> None:
+        """It is known what became of the archive of a job.
+
+        Args:
+            provider: Whose node tells of it.
+            label: What was asked for.
+            told: What its holder says.
+        """
+        labels = {"provider": provider, "label": label}
+        self._add(evidence.ARCHIVES, 1, {**labels, "outcome": str(told.outcome)})
+        self._add(evidence.ARCHIVE_BYTES, told.bytes, labels)
+        self._add(evidence.ARCHIVE_FILES, told.files, {**labels, "outcome": "stored"})
+        self._add(evidence.ARCHIVE_FILES, told.failed, {**labels, "outcome": "failed"})
+
     def observe_fetched(
         self, provider: str, label: str, image: str, during: During, fetched: int
     ) -> None:
@@ -252,9 +267,9 @@ class Metrics:
         """
         outcome = "failed" if size_bytes is None else "stored"
         labels = {"provider": provider, "kind": kind, "store": store, "outcome": outcome}
-        self._add(names.CAPSULES, 1, labels)
+        self._add(evidence.CAPSULES, 1, labels)
         if size_bytes is not None:
-            self._add(names.CAPSULE_BYTES, size_bytes, {"provider": provider, "store": store})
+            self._add(evidence.CAPSULE_BYTES, size_bytes, {"provider": provider, "store": store})
 
     def count_lost_write(self, provider: str, what: str) -> None:
         """A transaction lost its race; *what* it was for: ``lend``, ``claim``, ``ready`` …."""

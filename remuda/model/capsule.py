@@ -29,6 +29,7 @@ WISH_S: Final = 300.0
 _STEPS_MAX: Final = 1000
 _MOMENTS_MAX: Final = 100
 _PLACES_MAX: Final = 8
+_TRIES_MAX: Final = 1000
 #: A record of ours is no larger, whatever its texts hold: less than what is read again.
 BYTES_MAX: Final = codec.RECORD_BYTES_MAX * 3 // 4
 #: Shorter texts are not cut further: then the longest go.
@@ -39,6 +40,9 @@ LOGS: Final[Mapping[str, str]] = {
     "cloud_init_output": "cloud-init-output.log",
     "journal": "journal.log",
 }
+#: The kinds of places for whole ones.
+FOLDER: Final = "folder"
+SWIFT: Final = "swift"
 #: The result of a job that failed, and of a machine that was only asked about.
 JOB_FAILED: Final = "job.failed"
 ASKED: Final = "asked"
@@ -61,12 +65,16 @@ class Kept:
         place: For people: no secrets, nothing signed.
         size_bytes: As it is stored.
         why: Why it could not be stored; None: it is.
+        tries: How often it was tried.
+        region: Of the cloud, if it is not the one that clouds.yaml names.
     """
 
     store: str
     place: str
     size_bytes: int = 0
     why: str | None = None
+    tries: int = 1
+    region: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +108,7 @@ class Capsule:
         requestor, job: Who had it and for what, as far as its record said.
         moments: The way of the machine, the oldest first.
         logs: By :data:`LOGS`, the ends of what the machine told once somebody was in.
+        missing: Those of :data:`LOGS` of which it had nothing that could be read.
         untold: Why the machine tells nothing, if it was asked.
         kept: Where the whole lies.
         token: Of the wish that this answers, or None.
@@ -124,13 +133,14 @@ class Capsule:
     job: Job | None = None
     moments: tuple[Moment, ...] = ()
     logs: Mapping[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
     untold: str | None = None
     kept: tuple[Kept, ...] = ()
     token: str | None = None
 
 
 #: Fields that need a form of their own.
-_FORMED: Final = frozenset({"job", "moments", "kept", "logs", "transcript", "kind"})
+_FORMED: Final = frozenset({"job", "moments", "kept", "logs", "transcript", "kind", "missing"})
 _PLAIN: Final = tuple(one.name for one in fields(Capsule) if one.name not in _FORMED)
 #: What records of before this did not have is left out where there is nothing to say.
 _ALWAYS: Final = frozenset(
@@ -151,6 +161,8 @@ def capsule_doc(capsule: Capsule) -> dict[str, Any]:
         doc["job"] = capsule.job.as_doc()
     doc["moments"] = [_doc(one) for one in capsule.moments]
     doc["logs"] = dict(capsule.logs)
+    if capsule.missing:
+        doc["missing"] = list(capsule.missing)
     doc["kept"] = [_doc(one) for one in capsule.kept]
     return doc
 
@@ -223,6 +235,7 @@ def decode_capsule(node: str, raw: bytes) -> Capsule:
         job=find_job(fields.doc.get("job")),
         moments=tuple(_moments(fields)),
         logs=_logs(fields.part("logs")),
+        missing=fields.texts("missing", len(LOGS)),
         untold=fields.prose("untold"),
         kept=tuple(_kept(fields)),
         token=fields.identifier("token"),
@@ -262,6 +275,8 @@ def _kept(fields: Fields) -> Iterator[Kept]:
             place=one.prose("place") or "",
             size_bytes=one.count("size_bytes", 0),
             why=one.prose("why"),
+            tries=one.count("tries", 1, low=1, high=_TRIES_MAX),
+            region=one.maybe_text("region"),
         )
 
 

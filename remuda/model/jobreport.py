@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
+from remuda.model.archivetold import ArchiveTold, read_archive_told
 from remuda.model.fetched import believed
 from remuda.model.fields import SECONDS_MAX, one_line
 from remuda.model.node import Node, NodeState
@@ -42,6 +43,7 @@ class JobReport:
             failures alone, so that no share can be made of its words.
         fetched_bytes: What the machine received over its network while the work ran, as whoever
             reports says; None: nobody knows.
+        archived: What became of the archive of what the work left; None: none was made, or not yet.
     """
 
     ok: bool
@@ -49,6 +51,7 @@ class JobReport:
     at_s: float = 0.0
     source: Source = Source.REQUESTOR
     fetched_bytes: int | None = None
+    archived: ArchiveTold | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return it with the stable keys of docs/cli.md."""
@@ -59,6 +62,7 @@ class JobReport:
             "at_s": at_s,
             "source": str(self.source),
             "fetched_bytes": self.fetched_bytes,
+            "archived": None if self.archived is None else self.archived.as_json(),
         }
 
     @property
@@ -72,13 +76,21 @@ def word_of(*, ok: bool) -> str:
     return "ok" if ok else "failed"
 
 
-def job_report(*, ok: bool, why: str, at_s: float, fetched_bytes: object = None) -> JobReport:
+def job_report(
+    *,
+    ok: bool,
+    why: str,
+    at_s: float,
+    fetched_bytes: object = None,
+    archived: ArchiveTold | None = None,
+) -> JobReport:
     """Return a report whose reason is one bounded line; bytes that nobody can believe are none."""
     return JobReport(
         ok=ok,
         why=one_line(why, WHY_CHARS_MAX),
         at_s=round(at_s, 3),
         fetched_bytes=believed(fetched_bytes),
+        archived=archived,
     )
 
 
@@ -87,6 +99,8 @@ def report_fields(report: JobReport) -> dict[str, Any]:
     doc: dict[str, Any] = {"ok": report.ok, "why": report.why, "at_s": report.at_s}
     if report.fetched_bytes is not None:
         doc["fetched_bytes"] = report.fetched_bytes
+    if report.archived is not None:
+        doc["archived"] = report.archived.as_json()
     return {REPORT_KEY: doc}
 
 
@@ -122,6 +136,7 @@ def _read(doc: Mapping[str, Any]) -> JobReport | None:
         why=why if isinstance(why, str) else "",
         at_s=_seconds(at_s),
         fetched_bytes=doc.get("fetched_bytes"),
+        archived=read_archive_told(doc.get("archived")),
     )
 
 

@@ -97,6 +97,7 @@ class Launch:
         counted: Whether it was counted as a launch that went well (ok), or did not (failed), of the
             build of ours that it boots.
         reported: What its user reported of the work on it, once we have counted that: ok or failed.
+        archived: What became of the archive of what the work left, once we have counted that.
         setup_fetched: Bytes that the machine received while its setup script ran, as it says;
             written when it is ready. None: it has none, or nobody knows.
         capture: What we have made of its user's last ask for an image of the machine, or None.
@@ -136,6 +137,7 @@ class Launch:
     failed: str | None = None
     counted: str | None = None
     reported: str | None = None
+    archived: str | None = None
     setup_fetched: int | None = None
     capture: Capture | None = None
     guest: Guest | None = None
@@ -234,6 +236,7 @@ def decode(node_id: NodeId, raw: bytes) -> Launch:
         failed=fields.prose("failed"),
         counted=fields.maybe_text("counted"),
         reported=fields.maybe_text("reported"),
+        archived=fields.maybe_text("archived"),
         setup_fetched=believed(fields.maybe_count("setup_fetched")),
         capture=read_capture(fields, "capture"),
         guest=read_guest(fields, "guest"),

@@ -4,7 +4,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from remuda.archive.bounds import ArchiveBounds
@@ -50,20 +50,22 @@ class JobArchiving:
     clock: Clock
     stopped: Callable[[], bool]
 
-    def archive(self, parallel: ParallelRun, reporter: RunReporter) -> None:
-        """Archive every machine of a run that has ended, and say what became of it.
+    def archive(self, parallel: ParallelRun, reporter: RunReporter) -> Archived:
+        """Archive every machine of a run that has ended, and say and return what became of it.
 
         It raises nothing and ends in time, whatever hangs: the job's result is what counts.
         """
         done = self._in_time(parallel)
         if isinstance(done, str):
-            _tell_none(reporter, done)
-            return
+            done = _nothing(done)
         if done.url is None and not done.files:
-            _tell_none(reporter, done.why or "there is nothing to keep", done)
-            return
-        log.info("archived %d files in %s", done.files, done.place)
-        reporter.tell("archived", _sentence(done), url=done.url, **_facts(done))
+            done = replace(done, why=done.why or "there is nothing to keep")
+            sentence = f"nothing was archived: {done.why}"
+        else:
+            log.info("archived %d files in %s", done.files, done.place)
+            sentence = _sentence(done)
+        reporter.tell("archived", sentence, url=done.url, **_facts(done))
+        return done
 
     def _in_time(self, parallel: ParallelRun) -> Archived | str:
         """Return what became of it, or why nothing did."""
@@ -170,7 +172,7 @@ class JobArchiving:
 
 def _facts(done: Archived) -> dict[str, Any]:
     return {
-        "place": done.place,
+        "place": done.place or None,
         "files": done.files,
         "bytes": done.bytes,
         "failed": done.failed,
@@ -179,10 +181,9 @@ def _facts(done: Archived) -> dict[str, Any]:
     }
 
 
-def _tell_none(reporter: RunReporter, why: str, done: Archived | None = None) -> None:
-    nothing = {"place": None, "files": 0, "bytes": 0, "failed": 0, "left_out": 0, "why": why}
-    facts = (_facts(done) | {"why": why}) if done is not None else nothing
-    reporter.tell("archived", f"nothing was archived: {why}", url=None, **facts)
+def _nothing(why: str) -> Archived:
+    """Return what became of an archive that was never begun, or of which nobody knows."""
+    return Archived(url=None, place="", files=0, bytes=0, failed=0, left_out=0, why=why)
 
 
 def _sentence(done: Archived) -> str:

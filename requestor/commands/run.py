@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from remuda.archive.writer import Archived
 from remuda.cli.caveats import NO_LAUNCHER
 from remuda.cli.context import CommandContext, with_context
 from remuda.cli.durations import duration
@@ -29,7 +30,7 @@ from requestor.commands.archiving import JobArchiving
 from requestor.commands.ending import RequestorCommand, this_ending
 from requestor.commands.failure_lines import telling_failures
 from requestor.commands.options import Asking, asking_of, asking_options, check_command
-from requestor.commands.parallel import ParallelRun, RemoteJob
+from requestor.commands.parallel import ParallelRun, RemoteJob, RemoteJobOutcome
 from requestor.commands.streams import JsonReporter, PlainReporter, RunReporter
 from requestor.commands.waiting import accept
 from requestor.context import default_requestor
@@ -232,8 +233,9 @@ def _carry_out(context: CommandContext, order: Order, reporter: RunReporter) -> 
                 _report(parallel)
                 if order.archive is not None and order.archive.wanted(code):
                     archiving = _archiving(context, order, order.archive, objects, code)
-                    archiving.archive(parallel, reporter)
+                    archived = archiving.archive(parallel, reporter)
                     ending.check()
+                    _report_archive(parallel, archived)
                 if code and order.hold_s is not None:
                     _hold(reporter, nodes, order, code)
     return code
@@ -311,12 +313,29 @@ def _report(parallel: ParallelRun) -> None:
     for outcome in parallel.outcomes:
         if outcome.here:
             continue
-        why = outcome.why or (f"exit code {outcome.code}" if outcome.code else "")
-        try:
-            outcome.node.report(ok=not outcome.code, why=why, fetched_bytes=outcome.fetched)
-        except (RequestorError, StoreError) as error:
-            log.info("node %s: not reported: %s", outcome.node.id, error)
+        if not _reported(outcome):
             return
+
+
+def _report_archive(parallel: ParallelRun, archived: Archived) -> None:
+    """Tell of the archive of a run, in the report of one of its nodes: it is counted once."""
+    for outcome in parallel.outcomes:
+        if not outcome.here:
+            _reported(outcome, archived)
+            return
+
+
+def _reported(outcome: RemoteJobOutcome, archived: Archived | None = None) -> bool:
+    """Write the report of one node, and say whether that could be done."""
+    why = outcome.why or (f"exit code {outcome.code}" if outcome.code else "")
+    try:
+        outcome.node.report(
+            ok=not outcome.code, why=why, fetched_bytes=outcome.fetched, archived=archived
+        )
+    except (RequestorError, StoreError) as error:
+        log.info("node %s: not reported: %s", outcome.node.id, error)
+        return False
+    return True
 
 
 def _hold(reporter: RunReporter, nodes: NodeSet, order: Order, code: int) -> None:

@@ -65,6 +65,13 @@ def events(ran: subprocess.CompletedProcess[str]) -> dict[str, Doc]:
     return {one["event"]: one for one in found}
 
 
+def counted(stage: Stage, *words: str) -> bool:
+    """Say whether the launcher shows a sample with all of these words."""
+    (launcher,) = (one for one in stage.processes if one.name.startswith("launcher"))
+    lines = get(f"{stage.at_work(launcher)}/metrics").decode().splitlines()
+    return any(all(word in line for word in words) for line in lines)
+
+
 def get(url: str) -> bytes:
     """Return what anybody gets."""
     with urllib.request.urlopen(url, timeout=30.0) as answer:  # noqa: S310 - of the sandbox
@@ -94,6 +101,8 @@ def test_a_failed_job_leaves_an_archive_in_the_cloud(stage: Stage) -> None:
     assert manifest["links"] == [{"name": "results/latest", "target": "results/deep/x.log"}]
     for text in (json.dumps(manifest), json.dumps(told), get(url).decode()):
         assert _TOKEN not in text
+    page = "remuda_archives_total{", 'label="small"', 'outcome="complete"', " 1.0"
+    stage.until(lambda: counted(stage, *page), "the archive to be counted")
     assert all(query not in text and _TOKEN not in text for _, text in stage.logs())
 
 

@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
+from remuda.secret import Secret
 from tests.openstack.lab.control import Lab
 from tests.support.processes import ROOT
 
@@ -16,7 +19,10 @@ RULES: Final = ROOT / "deploy/openstack/access-rules.json"
 
 @contextmanager
 def bounded(lab: Lab, account: str, rules: Path = RULES) -> Iterator[dict[str, Any]]:
-    """Make a credential of an account; give what clouds.yaml has to say to use it."""
+    """Make a credential of an account; give what clouds.yaml has to say to use it.
+
+    A test that fails shows what it was called with: the credential hides in that.
+    """
     name = f"remuda-{time.time_ns()}"
     words = ("create", name, "--role", "member", "--access-rules", str(rules), "-f", "json")
     made = json.loads(_credential(lab, account, *words))
@@ -24,7 +30,7 @@ def bounded(lab: Lab, account: str, rules: Path = RULES) -> Iterator[dict[str, A
     auth = {
         "auth_url": usual["auth"]["auth_url"],
         "application_credential_id": made["ID"],
-        "application_credential_secret": made["Secret"],
+        "application_credential_secret": Secret(made["Secret"]),
     }
     try:
         yield {**usual, "auth_type": "v3applicationcredential", "auth": auth}
@@ -48,5 +54,6 @@ def _credential(lab: Lab, account: str, *words: str) -> str:
         timeout=60,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    if done.returncode:  # no assertion: that would show what was printed
+        pytest.fail(done.stderr)
     return done.stdout

@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from remuda.secret import Secret
 from tests.openstack.lab.control import Lab, running_lab, slowly
 from tests.support import stage
 from tests.support.processes import ROOT
@@ -18,6 +19,13 @@ from tests.support.stage import Doc, Stage
 #: A boot takes three seconds on an idle machine, and much longer beside seven others.
 BOOTED_S: Final = 110.0
 ACCOUNTS: Final = ("lab", "lab-other")
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes credentials into clouds.yaml, and nowhere else."""
+
+
+_Dumper.add_representer(Secret, lambda dumper, one: dumper.represent_str(one.reveal()))
 
 
 class _Nothing:
@@ -65,7 +73,7 @@ class LabStage(Stage):
         self.clouds[name] = made  # type: ignore[assignment]  # as far as stages use it
         doc = {"clouds": {f"cloud-{one.name}": one.entry for one in self.clouds.values()}}
         clouds_file = self.folder / "clouds.yaml"
-        clouds_file.write_text(yaml.safe_dump(doc))
+        clouds_file.write_text(yaml.dump(doc, Dumper=_Dumper))
         clouds_file.chmod(0o600)
         return made
 

@@ -186,10 +186,28 @@ def test_what_no_rule_names_is_refused(
     stage: LabStage, service: str, method: str, path: str
 ) -> None:
     """By this credential only: the account itself is let through, whatever then is answered."""
-    free = stage.lab.entry("lab-fip")
+    refused = _status(stage.clouds["lab-fip"].entry, service, method, path)
+    free = _status(stage.lab.entry("lab-fip"), service, method, path)
 
-    assert _status(stage.clouds["lab-fip"].entry, service, method, path) == 401
-    assert _status(free, service, method, path) != 401
+    assert refused == 401
+    assert free != 401
+
+
+def test_a_call_to_swift_that_no_rule_names_is_refused(stage: LabStage, tmp_path: Path) -> None:
+    """Swift leaves the decision to a later filter, so that it might be let through there."""
+    rules = [
+        one
+        for one in json.loads(RULES.read_text())
+        if (one["service"], one["method"]) != ("object-store", "DELETE")
+    ]
+    file = tmp_path / "no-deletions.json"
+    file.write_text(json.dumps(rules))
+    with bounded(stage.lab, "lab-fip", file) as entry:
+        refused = _status(entry, "object-store", "DELETE", "/nobody-has-this")
+        named = _status(entry, "object-store", "HEAD", "/nobody-has-this")
+    free = _status(stage.lab.entry("lab-fip"), "object-store", "DELETE", "/nobody-has-this")
+
+    assert (refused, named, free) == (401, 404, 404)
 
 
 def test_every_rule_is_used_and_none_is_missing(stage: LabStage, mark: Mapping[str, int]) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Self
 import click
 from click.testing import CliRunner, Result
 
-from remuda.cli.context import CommandContext
+from remuda.cli.context import CommandContext, OpensObjects
 from remuda.cloud.api import CloudConfigError
 from remuda.cloud.objects import ObjectStore
 from remuda.runtime.clock import Clock, SystemClock
@@ -95,8 +95,9 @@ def _agent_or_file(key_file: str | None) -> None:
         load_key(key_file)
 
 
-def no_objects(cloud: str) -> ObjectStore:
+def no_objects(cloud: str, region: str | None = None, /) -> ObjectStore:
     """Know no cloud."""
+    del region
     raise CloudConfigError(f"clouds.yaml: there is no cloud {cloud!r}")
 
 
@@ -113,7 +114,7 @@ class CommandHarness:
         self.received: list[str] = []
         self.during: Callable[[FakeMachine], object] = lambda _machine: None
         self.tar: Callable[[str], bytes] = lambda _path: b""
-        self.open_objects: Callable[[str], ObjectStore] = no_objects
+        self.open_objects: OpensObjects = no_objects
         self.stores: list[FakeStore] = []
         self.clock: Clock = SystemClock()
         self.check_key: Callable[[str | None], None] = _agent_or_file

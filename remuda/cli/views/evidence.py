@@ -42,6 +42,8 @@ def evidence(provider: str, one: Capsule, now_s: float, since: Mapping[str, str]
         lines += ["end of the console log:", *_set_in(one.console.rstrip())]
     for name, text in one.logs.items():
         lines += [visible(f"end of {LOGS.get(name, name)}:"), *_set_in(text.rstrip())]
+    for name in one.missing:
+        lines.append(visible(f"the machine has no {LOGS.get(name, name)} that could be read"))
     if one.untold:
         lines.append(
             visible(f"the machine was not asked for its logs, or not to the end: {one.untold}")
@@ -77,7 +79,8 @@ def _facts(one: Capsule, since: Mapping[str, str]) -> Iterator[str]:
 def where(kept: Kept) -> str:
     """Return where a whole capsule lies, or why it does not."""
     if kept.why is not None:
-        return f"whole capsule: not in {kept.store} {kept.place}: {kept.why}"
+        often = f" (tried {kept.tries} times)" if kept.tries > 1 else ""
+        return f"whole capsule: not in {kept.store} {kept.place}: {kept.why}{often}"
     return f"whole capsule: {kept.store} {kept.place} ({-(-kept.size_bytes // _KIB)} KiB)"
 
 

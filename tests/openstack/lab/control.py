@@ -16,6 +16,7 @@ import pytest
 import yaml
 from openstack.exceptions import SDKException
 
+from remuda.secret import Secret
 from tests.openstack.lab import running, seed
 from tests.openstack.lab.install import missing
 from tests.openstack.lab.layout import Layout
@@ -27,6 +28,8 @@ _SETTLE_S: Final = 120.0
 #: Identifiers in paths, so that calls can be counted by what they are.
 #: Of a note on a call, see ``inside/gate.py``.
 _METHOD, _PATH, _STATUS, _MS, _PORT, _AGENT, _FIELDS = 2, 3, 4, 5, 6, 7, 8
+#: What of an account is shown to nobody.
+_SECRET: Final = frozenset({"password", "application_credential_secret"})
 _ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32}")
 
 
@@ -75,9 +78,10 @@ class Lab:
         return seed.connect(self.layout, cloud)
 
     def entry(self, cloud: str) -> dict[str, Any]:
-        """Return an account as clouds.yaml has it."""
+        """Return an account as clouds.yaml has it; what is secret in it hides when it is shown."""
         doc: dict[str, Any] = yaml.safe_load(self.layout.clouds_file.read_text())["clouds"][cloud]
-        return doc
+        auth = {key: Secret(one) if key in _SECRET else one for key, one in doc["auth"].items()}
+        return {**doc, "auth": auth}
 
     # What is to go wrong
 

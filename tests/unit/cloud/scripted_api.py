@@ -64,6 +64,7 @@ class ScriptedApi:
         logins: How many tokens were asked for.
         login_reply: Instead of a token.
         revoked: Tokens that are refused with 401.
+        deaf: Of calls to these paths no body is read: the connection ends in the middle of it.
         life: When tokens are issued and when they end, in Keystone's words; None: it says nothing.
     """
 
@@ -72,6 +73,7 @@ class ScriptedApi:
         self.logins = 0
         self.login_reply: Reply | None = None
         self.revoked: set[str] = set()
+        self.deaf: set[str] = set()
         self.life: tuple[str | None, str | None] = (ISSUED, EXPIRES)
         self.catalog_paths = {"compute": "/compute/v2.1", "image": "/image", "network": "/network"}
         self._scripts: dict[tuple[str, str], deque[Reply]] = {}
@@ -177,6 +179,10 @@ class ScriptedApi:
             disable_nagle_algorithm = True  # head and body are two writes
 
             def _serve(self) -> None:
+                if self.command == "PUT" and urlsplit(self.path).path in api.deaf:
+                    self.rfile.read(1)
+                    self.close_connection = True
+                    return
                 raw = _received(self.rfile, self.headers)
                 parts = urlsplit(self.path)
                 seen = Seen(
@@ -192,8 +198,7 @@ class ScriptedApi:
             do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815
 
             def _give(self, reply: Reply) -> None:
-                if reply.manner is Manner.HANG:
-                    api._released.wait(30.0)
+                api._released.wait(30.0 if reply.manner is Manner.HANG else 0.0)
                 self.close_connection = reply.manner is not Manner.WHOLE
                 if reply.manner in {Manner.DROP, Manner.HANG}:
                     return

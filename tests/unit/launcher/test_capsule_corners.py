@@ -8,6 +8,7 @@ from launcher.capsule.asking import AGAIN_S, wished
 from launcher.capsule.describing import describe
 from launcher.capsule.gathering import gather_order
 from launcher.capsule.storing import store_capsules
+from launcher.capsule.view import WaitingCapsule
 from launcher.hold.orders import NAME, logins
 from launcher.lanes import capsule
 from launcher.node.view import AnsweredWish, NodeView
@@ -34,7 +35,7 @@ def test_a_machine_is_asked_only_where_it_is_known_to_be_the_right_one() -> None
     assert view.launch is not None
     view.launch = replace(view.launch, host_key=None, address="198.18.0.1")
     view.node = None
-    assert told(view) == "the launcher does not know the host key of the machine"
+    assert told(view) == "the launcher does not know the host key of the machine any more"
     nowhere = add_node(made, 2)
     assert nowhere.launch is not None
     nowhere.launch = replace(nowhere.launch, address=None)
@@ -82,12 +83,12 @@ def test_a_capsule_that_is_being_stored_is_not_stored_twice() -> None:
     for number in (1, 2):
         view = add_node(made, number)
         one = describe(made, view, NOW, kind=CapsuleKind.JOB, result="job.failed", why="x")
-        made.capsules[view.id] = one
+        made.capsules[view.id] = WaitingCapsule(capsule=one)
         if number == 1:
             under_way = StoreCapsule(node=view.id, capsule=one)
             made.busy.enter(capsule(view.id), under_way)
 
-    store_capsules(made, plan)
+    store_capsules(made, NOW, plan)
 
     started = [one.node for one in plan.actions if isinstance(one, StoreCapsule)]
     assert started == list(made.capsules)[1:]

@@ -3,23 +3,23 @@
 import gzip
 import io
 import json
+import os
+import subprocess
 import tarfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from launcher.capsule import deserving, gathering
-from launcher.capsule.hand_places import CapsuleStore, FolderStore, SwiftStore
+from launcher.capsule.hand_places import CapsuleStore, FolderStore
 from launcher.node.actions import Condemn
 from launcher.node.end import Failure
 from remuda.cli.capsule import find
-from remuda.cloud.api import TryLaterError
-from remuda.cloud.objects import ObjectStore
+from remuda.cloud.api import FloatingIp
 from remuda.metrics.results import Result
 from remuda.model.capsule import (
     BYTES_MAX,
@@ -39,7 +39,7 @@ from tests.fakes.cloud import FakeCloud
 from tests.fakes.prover import Exit, FakeProver, Machine
 from tests.fakes.store import FakeZookeeper
 from tests.support.soloist import Soloist
-from tests.unit.launcher.worlds import NOW, add_node, world
+from tests.unit.launcher.worlds import NOW, add_node, know, world
 
 #: Only what stands before it says that it is one.
 SECRET: Final = "Pl4nted9secret"
@@ -246,68 +246,6 @@ def test_without_an_answer_the_records_tell(tmp_path: Path) -> None:
     assert scene.records(paths.CAPSULES) == []  # the wish is old by the launcher's clock
 
 
-def test_a_place_that_takes_nothing_harms_nothing(tmp_path: Path) -> None:
-    """Swift is away: one sentence; the folder has it, the machine is gone, the record says both."""
-
-    def away() -> ObjectStore:
-        raise TryLaterError(f"connection lost in mid-upload, X-Auth-Token: {SECRET}")
-
-    swift = SwiftStore(
-        where="c:box", container="box", prefix="p", keep_s=9.0, open_store=away, clock=ManualClock()
-    )
-    scene = Scene(tmp_path, swift)
-    scene.prover.setup = Exit(code=3)
-    scene.client.request("small")
-    scene.solo.play(30.0)
-
-    (told,) = scene.records(paths.FAILURES)
-    folder, other = told.kept
-    assert folder.why is None
-    assert other.why == "connection lost in mid-upload, X-Auth-Token: [redacted]"
-    assert scene.solo.cloud.truth() == {}
-    assert "capsule.not-stored" in scene.solo.log.getvalue()
-    assert SECRET not in scene.solo.log.getvalue()
-
-
-def folder_store(path: Path, bytes_max: int = 10_000, keep_s: float | None = None) -> FolderStore:
-    """Return a place of some size at the time 1,000,000."""
-    return FolderStore(folder=path, bytes_max=bytes_max, keep_s=keep_s, now_s=lambda: 1e6)
-
-
-def test_a_folder_is_bounded_and_keeps_what_is_not_ours(tmp_path: Path) -> None:
-    """The oldest go for room, the old ones by age; a stranger's file stays."""
-    place = folder_store(tmp_path / "a" / "kept", bytes_max=100)
-    first, second, third = (place.put("here", str(one), b"x" * 40) for one in range(3))
-    assert [one.why for one in (first, second, third)] == [None, None, None]
-    assert len(list(place.folder.iterdir())) == 2
-    assert Path(third.place).exists()
-    (place.folder / "notes.txt").write_text("mine" * 100)
-    assert "more than max-size" in (place.put("here", "4", b"x" * 101).why or "")
-
-    aged = replace(place, keep_s=60.0, now_s=lambda: 1e12)
-    assert aged.put("here", "5", b"y").why is None
-    assert {one.name for one in place.folder.iterdir()} >= {"notes.txt"}
-    assert len(list(place.folder.iterdir())) == 2
-
-
-def test_a_folder_that_cannot_be_used_says_why(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Open to others, no folder at all, a full disk: which leaves no half of a file."""
-    tmp_path.joinpath("open").mkdir(mode=0o755)
-    assert "chmod 700" in (folder_store(tmp_path / "open").put("here", "1", b"x").why or "")
-    tmp_path.joinpath("file").write_text("")
-    assert "Not a directory" in (folder_store(tmp_path / "file" / "x").put("p", "1", b"").why or "")
-
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    place = folder_store(tmp_path / "full")
-    monkeypatch.setattr("os.fsync", full)
-    assert place.put("here", "1", b"x").why == "No space left on device"
-    assert list(place.folder.iterdir()) == []
-
-
 def test_whose_end_leaves_a_capsule() -> None:
     """A failed launch always; a failed job if its label is named; a job of which nobody says so."""
     made = world()
@@ -341,13 +279,48 @@ def test_machines_are_not_asked_for_logs_whose_way_in_is_not_sure() -> None:
     assert "ssh-key-file" in str(ask(replace(policy, config=keyless), view, kind, "m"))
     assert ask(keyed, view, kind, "m") == "nobody got in"
     gone = replace(keyed, making={})
-    assert "not configured here" in str(ask(gone, view, CapsuleKind.JOB, "m"))
+    assert "not in the configuration" in str(ask(gone, view, CapsuleKind.JOB, "m"))
+    view.proof = view.proof.let_in()
+    assert "address" in str(ask(keyed, view, kind, "m"))
+    know(view, floating_ip=FloatingIp(id="f", address="198.18.0.1"))
+    assert "not in the configuration" in str(ask(gone, view, kind, "m"))
+    ignoring = policy.making[view.key].model_copy(update={"host_keys": "ignore"})
+    loose = ask(replace(keyed, making={view.key: ignoring}), view, kind, "m")
+    assert isinstance(loose, ProofSpec)
+    assert loose.login.host_keys == ()
 
 
 def test_what_a_machine_prints_is_taken_apart_by_a_mark_it_cannot_know() -> None:
     """What comes before, unknown names and empty texts are nothing."""
     said = "hello\n=== x journal\nforged\n=== m other\nx\n=== m journal\nline\n=== m cloud_init\n\n"
     assert gathering.logs_of(said, "=== m") == {"journal": "line"}
+    assert gathering.missing_of(said, "=== m") == ("cloud_init",)
+
+
+def test_a_file_that_is_not_there_is_no_log(tmp_path: Path) -> None:
+    """What `tail` says of it neither; what is empty says nothing, too."""
+    (tmp_path / "cloud-init.log").write_text("init ran\n")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "journalctl").write_text("#!/bin/sh\necho refused >&2\n")
+    (tmp_path / "bin" / "journalctl").chmod(0o755)
+    made = world()
+    view = add_node(made, 1)
+    keyed = made.policy.config.model_copy(update={"ssh_key_file": "/k"})
+    policy = replace(made.policy, config=keyed)
+    order = gathering.gather_order(policy, view, CapsuleKind.JOB, "=== m")
+    assert isinstance(order, ProofSpec)
+    assert order.setup is not None
+    text = order.setup.text.replace("/var/log", str(tmp_path))
+    ran = subprocess.run(
+        ["/bin/sh", "-c", text, "sh", *order.setup.arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": f"{tmp_path}/bin:{os.environ['PATH']}"},
+    )
+
+    assert gathering.logs_of(ran.stdout, "=== m") == {"cloud_init": "init ran"}
+    assert gathering.missing_of(ran.stdout, "=== m") == ("cloud_init_output", "journal")
 
 
 def test_a_record_is_never_too_large_to_be_read() -> None:

@@ -13,6 +13,7 @@ from remuda.metrics.prometheus import PrometheusBackend
 from remuda.metrics.results import Result
 from remuda.metrics.sink import Metrics, NullMetrics
 from remuda.metrics.statsd import REPEAT_S, StatsdBackend
+from remuda.model.archivetold import ArchiveTold
 from remuda.model.fetched import During
 from remuda.model.jobreport import JobReport
 from remuda.model.status import LabelStatus, PoolStatus, ProviderStatus
@@ -104,6 +105,7 @@ def say_everything(metrics: Metrics) -> None:
     metrics.set_connected(connected=True)
     metrics.count_declined("east", "main")
     metrics.count_report("east", "small", "base", JobReport(ok=False))
+    metrics.count_archive("east", "small", ArchiveTold(files=7, bytes=9, complete=True))
     metrics.observe_fetched("east", "small", "base", During.SETUP, 12_000_000)
     metrics.count_leaked("east", "instances", 2)
     metrics.count_capsule("east", "launch", "swift", size_bytes=7)

@@ -13,8 +13,11 @@ from click.testing import Result
 from remuda.cloud.api import TryLaterError
 from remuda.cloud.objects import Container
 from remuda.known_secrets import KNOWN
+from remuda.model.archivetold import ArchiveTold
+from remuda.model.jobreport import report_of
 from remuda.runtime.clock import SystemClock
 from remuda.ssh.errors import ConnectionLostError
+from remuda.store import paths
 from requestor.commands.run import run
 from tests.fakes.clock import ManualClock
 from tests.fakes.object_store import FakeObjects, FakeSwift, Fate
@@ -73,6 +76,54 @@ def test_what_a_job_leaves_is_kept(harness: CommandHarness, tmp_path: Path) -> N
     assert machine.ran[1][1]["REMUDA_FROM"] == "./."
 
 
+def told(harness: CommandHarness) -> list[ArchiveTold | None]:
+    """Return what the reports in the nodes' records tell of archives."""
+    names = sorted(harness.launcher.store.children(paths.NODES))
+    reports = [report_of(harness.launcher.read_node(name)) for name in names]
+    return [one and one.archived for one in reports]
+
+
+def test_one_node_tells_operators_how_much_was_kept(
+    harness: CommandHarness, tmp_path: Path
+) -> None:
+    """Whatever the number of machines: the archive is one."""
+    call(harness, tmp_path, "--count", "2")
+    found = told(harness)
+
+    assert ArchiveTold(files=4, bytes=6, complete=True) in found
+    assert None in found
+
+
+def test_operators_see_that_nothing_was_archived(harness: CommandHarness) -> None:
+    """With the job's own result beside it."""
+    swift = FakeSwift(ManualClock())
+    swift.next_fates.extend([Fate.NO_ROOM] * 20)
+    harness.open_objects, harness.code = lambda *_account: FakeObjects(swift), 3
+    call(harness, "c:logs")
+
+    (found,) = told(harness)
+    assert found is not None
+    assert (str(found.outcome), found.files) == ("failed", 0)
+    (name,) = harness.launcher.store.children(paths.NODES)
+    report = report_of(harness.launcher.read_node(name))
+    assert report is not None
+    assert (report.ok, report.why) == (False, "exit code 3")
+
+
+def test_a_store_that_goes_away_meanwhile_leaves_the_machine_held(harness: CommandHarness) -> None:
+    """In the middle of an upload: one sentence, the job's own code, and the person gets it."""
+    swift = FakeSwift(ManualClock())
+    swift.next_fates.extend([Fate.CUT] * 40)
+    harness.open_objects, harness.code = lambda *_account: FakeObjects(swift), 3
+    result = call(harness, "c:logs", "--hold-on-failure")
+
+    assert result.exit_code == 3
+    lines = [line for line in result.stderr.splitlines() if "archived" in line]
+    assert len(lines) == 1
+    assert "nothing has been stored" in lines[0]
+    assert "is held for" in result.stderr
+
+
 def test_paths_begin_where_the_job_ran(harness: CommandHarness, tmp_path: Path) -> None:
     """In the folder that was copied."""
     assert call(harness, tmp_path / "out", "--copy", f"{tmp_path}:src").exit_code == 0
@@ -122,7 +173,7 @@ def test_an_archive_in_a_cloud_is_told_by_its_signed_address(
     """On standard error alone: no log has it."""
     caplog.set_level("DEBUG")
     swift = FakeSwift(ManualClock())
-    harness.open_objects = lambda _cloud: FakeObjects(swift)
+    harness.open_objects = lambda *_account: FakeObjects(swift)
     result = call(harness, "mycloud:logs/ci")
 
     assert result.exit_code == 0
@@ -136,7 +187,7 @@ def test_an_archive_in_a_cloud_is_told_by_its_signed_address(
 def test_a_failure_of_the_archive_changes_nothing_and_is_said(harness: CommandHarness) -> None:
     """The cloud has no room, or the machine is gone, or the container is not for that."""
     swift = FakeSwift(ManualClock())
-    harness.open_objects = lambda _cloud: FakeObjects(swift)
+    harness.open_objects = lambda *_account: FakeObjects(swift)
     swift.next_fates.extend([Fate.NO_ROOM] * 20)
     result = call(harness, "c:logs", "--json")
     assert (result.exit_code, archived(result)["url"]) == (0, None)
@@ -179,7 +230,7 @@ def test_a_store_that_hangs_keeps_nobody(harness: CommandHarness) -> None:
         raise TryLaterError("too late")
 
     objects.make_container = hang  # type: ignore[method-assign]
-    harness.clock, harness.open_objects, harness.code = clock, lambda _cloud: objects, 9
+    harness.clock, harness.open_objects, harness.code = clock, lambda *_account: objects, 9
     result = call(harness, "c:logs", "--json")
     released.set()
 
@@ -199,7 +250,7 @@ def test_a_mistake_of_ours_in_the_archive_changes_no_result(
     monkeypatch.setattr(FakeObjects, where, mistaken)
     monkeypatch.setattr(threading, "excepthook", lambda _told: None)
     swift = FakeSwift(ManualClock())
-    harness.open_objects, harness.code = lambda _cloud: FakeObjects(swift), 5
+    harness.open_objects, harness.code = lambda *_account: FakeObjects(swift), 5
     result = call(harness, "c:logs", "--json")
 
     assert (result.exit_code, archived(result)["url"]) == (5, None)

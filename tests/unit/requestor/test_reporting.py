@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from remuda.archive.writer import Archived
 from remuda.model import node as node_record
+from remuda.model.archivetold import ArchiveTold
 from remuda.model.ids import NodeId
 from remuda.model.jobreport import JobReport, report_of
 from remuda.model.node import NodeState
@@ -42,6 +44,27 @@ def test_a_report_is_in_the_record_at_once_and_stays(bench: Bench) -> None:
     assert bench.launcher.read_node(nodes[0].id).state is NodeState.USED
     assert said(bench, nodes[0].id) == report
     assert said(bench, nodes[1].id) is None
+
+
+def test_what_became_of_an_archive_is_told_in_numbers(bench: Bench) -> None:
+    """Whoever may read the record gets neither its place nor the address that opens it."""
+    (node,) = taken(bench)
+    done = Archived(
+        url="https://x/?temp_url_sig=7",
+        place="c:x",
+        files=3,
+        bytes=9,
+        failed=1,
+        left_out=2,
+        why="w",
+    )
+    node.report(ok=True)
+    bench.client.report(node, ok=True, archived=done)
+
+    report = said(bench, node.id)
+    assert report is not None
+    assert report.archived == ArchiveTold(files=3, bytes=9, failed=1, complete=False)
+    assert "temp_url_sig" not in str(bench.launcher.read_node(node.id).doc)
 
 
 def test_a_held_node_keeps_its_report(bench: Bench) -> None:
