@@ -90,6 +90,9 @@ def found(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Hol
         bounded = f"it has no end of its own, and gets {said_s(rules.default_for)} (default-for)"
     latest_s = None if most is None else since_s + most
     if latest_s is not None and ends_s > latest_s:
+        if latest_s <= now.wall_s:
+            # Its people are warned first: the maximum may be newer than the hold.
+            latest_s = min(ends_s, now.wall_s + rules.warn_before)
         ends_s, bounded = latest_s, too_long(world, ends_s - since_s)
     owner = owner_of(node)
     crowded = over_limit(world, view, owner, plan, before_s=since_s)

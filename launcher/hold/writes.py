@@ -45,12 +45,14 @@ def keep_node(world: World, view: NodeView, action: KeepNode, *, now_s: float) -
 
 
 def note_hold(world: World, view: NodeView, action: NoteHold, *, now_s: float) -> list[Op]:
-    """Write what has become of a hold; the users' record says its end as everybody reads it."""
-    node, before = view.node, None if view.launch is None else view.launch.hold
+    """Write what has become of a hold; the users' record says its end as everybody reads it.
+
+    Whoever has the lock may be writing that record: it is told with what is written next.
+    """
+    node = view.node
     ops: list[Op] = []
-    moved = before is None or before.ends_s != action.hold.ends_s
-    told = None if node is None else _ending(node, action.hold)
-    if moved and told is not None and told is not node and told.state is NodeState.HOLD:
+    told = None if node is None or view.locked else _ending(node, action.hold)
+    if told is not None and told is not node and told.state is NodeState.HOLD:
         ops.append(_node(view, told))
     else:
         ops.append(Check(path=paths.node(view.id), version=view.node_version))

@@ -324,9 +324,8 @@ def _done(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Act
 def _held(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
     launch = view.launch
     assert launch is not None  # noqa: S101 - judged only with a launch record
-    if view.locked:
-        return None  # somebody works on its record, to give it back perhaps
-    if launch.hold is not None and launch.hold.begun:
+    # Under another's lock it goes on in our own record alone.
+    if launch.hold is not None and launch.hold.begun and not view.locked:
         taken = take_home(world, view, launch, node)
         if taken is not None:
             return taken

@@ -79,6 +79,7 @@ def nodes(
         paths.NODES: 1,
         paths.STATUSES: 1,
         paths.PROVIDERS: paths.leads_to_launches,
+        paths.TAKE_HOME: 1,
     }
     _look(context, view, roots, as_json=as_json, watch=watch)
 

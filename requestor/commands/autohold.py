@@ -8,8 +8,10 @@ from remuda.cli import output
 from remuda.cli.context import CommandContext, with_context
 from remuda.cli.durations import duration
 from remuda.cli.errors import MistakeError
+from remuda.cli.output import age
 from remuda.cli.terminal import say
 from remuda.cli.views.holds import autohold_json, autoholds_sheet
+from remuda.insight import tree
 from remuda.model.autohold import (
     COUNT_MAX,
     PATTERNS,
@@ -111,6 +113,7 @@ def add(
         job=job,
     )
     with context.store() as store:
+        _check_time(store, for_s)
         store.ensure(paths.AUTOHOLDS)
         store.commit([Create(path=paths.autohold(made.id), data=encode_autohold(made))])
     if as_json:
@@ -118,6 +121,21 @@ def add(
         return
     what = "failure" if count == 1 else f"{count} failures"
     say(f"autohold {made.id} waits for the next {what} of {made.said}")
+
+
+def _check_time(store: Store, for_s: float) -> None:
+    """Refuse what no provider would keep for so long, as far as they say.
+
+    Raises:
+        MistakeError: With the longest of their maximums.
+    """
+    most = [one.max_hold_age_s for one in tree.statuses(tree.reader(store)).records.values()]
+    bounded = [one for one in most if one is not None]
+    if most and len(bounded) == len(most) and for_s > max(bounded):
+        raise MistakeError(
+            f"no provider keeps a machine for longer than {age(max(bounded))} (max-hold-age): "
+            f"--for {age(for_s)} would keep none"
+        )
 
 
 def _check(patterns: dict[str, str | None], keys: tuple[str, ...]) -> None:

@@ -7,7 +7,7 @@ from remuda.model.autohold import Autohold, decode_autohold
 from remuda.model.hold import BY_LOGIN, Hold, HoldSource
 from remuda.model.ids import NodeId
 from remuda.model.launch import Launch, Step
-from remuda.model.node import NodeState
+from remuda.model.node import Node, NodeState
 from remuda.store import paths
 from remuda.store.locks import holder
 from tests.simulation.history import History
@@ -16,6 +16,8 @@ from tests.simulation.timetable import Timetable
 
 #: A hold is gone so long after its end, whatever happens.
 OVERDUE_S: Final = 60.0
+#: And no lock keeps it for longer than this.
+FORGOTTEN_S: Final = 30.0
 
 
 @dataclass(slots=True)
@@ -28,6 +30,7 @@ class HoldRules:
         skew_s: Clocks of two launchers differ by at most this.
         wished: Node and contender by the token of each wish.
         granted, kept, fired: Tokens that were granted; nodes that were held; those of autoholds.
+        lapses: Nodes whose hold was over for longer than anybody's lock counts.
     """
 
     records: Records
@@ -40,6 +43,7 @@ class HoldRules:
     granted: set[str] = field(default_factory=set)
     kept: dict[NodeId, float] = field(default_factory=dict)
     fired: set[NodeId] = field(default_factory=set)
+    lapses: set[NodeId] = field(default_factory=set)
     longest_s: float = 0.0
 
     def launch_changed(self, provider: str, old: Launch | None, new: Launch | None) -> None:
@@ -101,6 +105,18 @@ class HoldRules:
         if one is not None and len(one.fired) > one.count:
             self.history.fail(f"hold: {name} has kept {len(one.fired)} of {one.count}")
 
+    def lapsed(self, old: Node | None, new: Node | None, launch: Launch | None) -> bool:
+        """Whether a hold is ended by its own record, so long after its end that no lock counts."""
+        hold = None if launch is None else launch.hold
+        if old is None or new is None or hold is None or not hold.begun:
+            return False
+        ended = old.state is NodeState.HOLD and new.state is NodeState.DELETING
+        over_s = self.timetable.clock.now_s() - (hold.ends_s or 0.0)
+        if ended and over_s >= FORGOTTEN_S - self.skew_s:
+            self.lapses.add(old.id)
+            return True
+        return False
+
     def autohold(self, name: str) -> Autohold | None:
         """Return an autohold as it is."""
         raw = self.records.read(paths.autohold(name))
@@ -121,5 +137,5 @@ class HoldRules:
                 continue
             late_s = now_s - (hold.ends_s or 0.0)
             self.longest_s = max(self.longest_s, late_s)
-            if late_s > OVERDUE_S and not self.records.locked_by_user(node.id):
+            if late_s > OVERDUE_S:
                 self.history.fail(f"hold: {node.id} is held {late_s:.0f} s after its end")
