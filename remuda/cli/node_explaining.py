@@ -17,6 +17,7 @@ from remuda.model.job import whose
 from remuda.model.launch import Launch
 from remuda.model.node import Node, NodeState
 from remuda.model.takehome import TakeHome
+from remuda.moments import when
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,7 @@ def _of_hold(hold: Hold, now_s: float) -> list[str]:
         told = [f"it is kept for {owner} for {age(hold.for_s)} once its job lets it go"]
     else:
         left = f"{age(hold.ends_s - now_s)} left" if now_s < hold.ends_s else "over"
-        told = [f"it is held for {owner} until {holding.when(hold.ends_s)} ({left})"]
+        told = [f"it is held for {owner} until {when(hold.ends_s)} ({left})"]
     told[0] += f": {hold.reason}" if hold.reason else ""
     job = "" if hold.job is None else f", after job {hold.job}"
     told.append(f"by the word of {holding.by_whom(hold)}{job}; owners are unproven")

@@ -368,11 +368,7 @@ class Config(UserConfig):
     )
     labels: dict[Name, Label] = Field(min_length=1, description="What tests may ask for.")
     providers: dict[Name, Provider] = Field(min_length=1, description="Who makes nodes.")
-    max_hold_age: Duration | None = Field(
-        default=14 * 86400.0,
-        gt=0,
-        description="Upper bound of a hold, whoever holds; null: none but its own end.",
-    )
+    max_hold_age: Duration | None = Field(14 * 86400.0, gt=0, description="Upper bound of a hold.")
     developers: dict[Name, DeveloperFrom] = Field(
         default_factory=dict, description="Whose keys may be put onto held machines, by name."
     )

@@ -3,8 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Final
 
 from remuda.insight import tree
 from remuda.insight.takehomes import said as image_said
@@ -16,9 +14,6 @@ from remuda.model.node import Node, NodeState
 from remuda.model.takehome import TakeHome, decode_take_home
 from remuda.store import paths
 from remuda.store.api import NotPermittedError
-
-#: The last second that a calendar has.
-_LAST_S: Final = 253_402_300_799.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,12 +73,6 @@ def room_of(read: TreeReader, nodes: Iterable[Node], provider: str, pool: str | 
     bounded = [one for one in most if one is not None]
     whole = sum(bounded) if bounded and len(bounded) == len(most) else None
     return Room(held=held.total(), most=whole)
-
-
-def when(at_s: float) -> str:
-    """Return a point in time as people read it."""
-    told = datetime.fromtimestamp(min(max(at_s, 0.0), _LAST_S), UTC)
-    return told.strftime("%Y-%m-%d %H:%M UTC")
 
 
 def by_whom(hold: Hold) -> str:
