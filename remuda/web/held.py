@@ -14,7 +14,7 @@ _NOTES: Final = (("lost", "LOST"), ("bounded", "bounded"), ("take_home", "to tak
 _STYLE: Final = (
     "<style>body{font-family:sans-serif}table{border-collapse:collapse}"
     "td,th{border:1px solid #ccc;padding:.3em .6em;text-align:left;vertical-align:top;"
-    "max-width:24em;overflow-wrap:anywhere}</style>"
+    "max-width:24em;overflow-wrap:anywhere}th,td:nth-child(-n+3){white-space:nowrap}</style>"
 )
 
 
