@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from launcher.hold.actions import AnswerHold, DropAutohold, KeepNode, NoteHold
+from launcher.hold.limits import limited
 from launcher.node.view import NodeView
 from launcher.node.writes import advance
 from launcher.world import World
@@ -24,7 +25,19 @@ def answer_hold(world: World, view: NodeView, action: AnswerHold) -> list[Op]:
     ops: list[Op] = [Check(path=paths.node(view.id), version=view.node_version)]
     if action.contender is not None:
         ops.append(Check(path=f"{paths.node_lock(view.id)}/{action.contender}"))
-    return [*ops, *_launch(world, view, action.hold)]
+    return [*ops, *_launch(world, view, action.hold), *_counted(world, action)]
+
+
+def _counted(world: World, action: AnswerHold | KeepNode) -> list[Op]:
+    """Fail if anybody has kept a machine since we counted them; nothing where nobody counts.
+
+    It comes last: whoever has seen the new version has seen the hold, too.
+    """
+    if not action.counts or not limited(world.policy):
+        return []
+    where = paths.hold_ledger(world.policy.provider)
+    assert world.holds_version >= 0  # noqa: S101 - any version would do then
+    return [Set(path=where, data=b"", version=world.holds_version)]
 
 
 def keep_node(world: World, view: NodeView, action: KeepNode, *, now_s: float) -> list[Op]:
@@ -41,6 +54,7 @@ def keep_node(world: World, view: NodeView, action: KeepNode, *, now_s: float) -
         _node(view, held),
         *_launch(world, view, hold),
         *fired,
+        *_counted(world, action),
     ]
 
 

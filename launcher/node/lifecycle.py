@@ -313,7 +313,7 @@ def _done(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Act
         asked = asked or launch.capture is not None or launch.take_home is not None
         if not asked or node.state is not NodeState.IN_USE:
             return None  # as of nearly all
-        step = answer(world, view, node, plan) or capture(world, view, launch, node)
+        step = answer(world, view, node, now, plan) or capture(world, view, launch, node)
         return step or take_home(world, view, launch, node)
     gone = node.state is NodeState.IN_USE
     # used, deleting, and what other programs may write: nobody wants it any more.

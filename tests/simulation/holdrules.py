@@ -26,7 +26,7 @@ class HoldRules:
 
     Attributes:
         times: So often one is extended, by the configuration.
-        most: So many may be kept by a provider, its replicas' races included; None: any.
+        most: So many may be kept by a provider; None: any.
         skew_s: Clocks of two launchers differ by at most this.
         wished: Node and contender by the token of each wish.
         granted, kept, fired: Tokens that were granted; nodes that were held; those of autoholds.
@@ -52,13 +52,13 @@ class HoldRules:
         if new is None or hold is None or hold == before:
             return
         if hold.refused is None and hold.source is HoldSource.ASKED:
-            self._judge_granted(new, hold)
+            self._judge_granted(provider, new, hold)
         if hold.begun:
             self._judge_begun(provider, new, hold, before)
         if new.step is Step.CONDEMNED:
             self.history.fail(f"hold: {new.id} is condemned and held on")
 
-    def _judge_granted(self, launch: Launch, hold: Hold) -> None:
+    def _judge_granted(self, provider: str, launch: Launch, hold: Hold) -> None:
         token = hold.asked_token or ""
         if token in self.granted:
             return
@@ -69,6 +69,7 @@ class HoldRules:
             return
         if holder(self.records.names(paths.node_lock(launch.id))) != wished[1]:
             self.history.fail(f"hold: {launch.id} is kept for who has not its lock")
+        self._judge_count(provider)
 
     def _judge_begun(self, provider: str, launch: Launch, hold: Hold, before: Hold | None) -> None:
         since_s, ends_s = hold.since_s or 0.0, hold.ends_s or 0.0
@@ -91,12 +92,20 @@ class HoldRules:
             self.history.fail(f"hold: {launch.id} ends after the operator's maximum")
 
     def _judge_count(self, provider: str) -> None:
-        there = [self.records.node(NodeId(name)) for name in self.records.names(paths.NODES)]
-        held = [n for n in there if n is not None and n.state is NodeState.HOLD]
+        there = self.records.names(paths.launches(provider))
+        launches = [self.records.launch(provider, NodeId(name)) for name in there]
         # What clients hold without a word is bounded, not refused.
-        ours = [n for n in held if n.provider == provider and "remuda_hold" in n.doc]
+        ours = [
+            one.id
+            for one in launches
+            if one is not None
+            and one.step is Step.DONE
+            and one.hold is not None
+            and one.hold.refused is None
+            and one.hold.source in {HoldSource.ASKED, HoldSource.AUTOHOLD}
+        ]
         if self.most is not None and len(ours) > self.most:
-            self.history.fail(f"hold: {provider} keeps {len(ours)}, {self.most} at most may be")
+            self.history.fail(f"hold: {provider} keeps {ours}, {self.most} at most may be")
 
     def _judge_autohold(self, node_id: NodeId, name: str) -> None:
         one = self.autohold(name)

@@ -57,7 +57,7 @@ def stage(seed: int, *, calm: bool = True, replicas: int = 1) -> Simulation:
         history=simulation.history,
         timetable=simulation.timetable,
         times=TIMES,
-        most=MOST + replicas - 1,
+        most=MOST,
         skew_s=setting.rates.skew_s_max,
     )
     simulation.oracle.holds = rules

@@ -66,7 +66,7 @@ def test_a_builder_s_machine_is_not_kept() -> None:
     assert view.node is not None
     assert view.launch is not None
     view.launch = replace(view.launch, label=image_label("debian", ImageUse.MAKE))
-    found = answer(made, view, view.node, Plan())
+    found = answer(made, view, view.node, NOW, Plan())
     assert found is not None
     assert found.hold.refused == "it is a builder's machine"
 
