@@ -7,6 +7,7 @@ import click
 
 from remuda.cli import output
 from remuda.cli.caveats import NO_LAUNCHER, unknown
+from remuda.cli.completing import complete_nodes
 from remuda.cli.context import CommandContext, with_context
 from remuda.cli.errors import CommandFailedError, MistakeError, PlainCommand
 from remuda.cli.node_explaining import read_node_explanation
@@ -32,7 +33,7 @@ from remuda.model.status import Verdict
     cls=PlainCommand,
     examples=("remuda explain 200-0000000042", "remuda explain 200-0000000042 --json"),
 )
-@click.argument("request", metavar="REQUEST|NODE")
+@click.argument("request", metavar="REQUEST|NODE", shell_complete=complete_nodes)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (docs/cli.md).")
 @with_context
 def explain(*, context: CommandContext, request: str, as_json: bool) -> None:

@@ -5,6 +5,7 @@ import uuid
 import click
 
 from remuda.cli import output
+from remuda.cli.completing import complete_autoholds
 from remuda.cli.context import CommandContext, with_context
 from remuda.cli.durations import duration
 from remuda.cli.errors import MistakeError
@@ -170,7 +171,7 @@ def list_autoholds(*, context: CommandContext, as_json: bool) -> None:
 
 
 @autohold.command(cls=RequestorCommand, examples=("remuda autohold remove 3f2a91c07b44",))
-@click.argument("autohold_id", metavar="ID")
+@click.argument("autohold_id", metavar="ID", shell_complete=complete_autoholds)
 @owner_options("Also what is somebody else's, and what cannot be read.")
 @with_context
 def remove(*, context: CommandContext, autohold_id: str, me: str, force: bool) -> None:
