@@ -20,7 +20,7 @@ from remuda.model import launch as launches
 from remuda.model import node as nodes
 from remuda.model.hold import Hold, HoldSource
 from remuda.model.ids import NodeId
-from remuda.model.launch import Launch
+from remuda.model.launch import Launch, Step
 from remuda.model.node import NodeEvent, NodeState
 from remuda.store import paths
 from remuda.store.api import Set
@@ -30,7 +30,7 @@ from requestor.holding import wish_more, write_wish
 from tests.bench.figures import Figure, median, ms, quantile, spread
 from tests.bench.looking import Packets, cpu_s, page, pause
 from tests.bench.pooled import Pooled
-from tests.bench.worlds import NOW, Shape, world
+from tests.bench.worlds import NOW, Shape, settle, world
 from tests.support.deadline import wait_for
 
 EFFECT_S_MAX: Final = 1.0
@@ -131,9 +131,9 @@ def _one(pooled: Pooled, watching: Watching) -> dict[str, float]:
     more_s = time.perf_counter()
     write_wish(watching.store, node.id, wish_more(_OWNER, for_s=60.0, now_s=time.time()))
     extended_s = watching.until(launch, lambda raw: _extended(node.id, raw)) - more_s
-    _give_back(watching.store, node.id)
     back_s = time.perf_counter()
-    gone_s = watching.until(record, lambda raw: _state(node.id, raw) != NodeState.USED) - back_s
+    _give_back(watching.store, node.id)
+    gone_s = watching.until(launch, lambda raw: _condemned(node.id, raw)) - back_s
     return {"hold granted": granted_s, "extended": extended_s, "released": gone_s}
 
 
@@ -144,6 +144,11 @@ def _state(node: NodeId, raw: bytes | None) -> NodeState | None:
 def _extended(node: NodeId, raw: bytes | None) -> bool:
     hold = None if raw is None else launches.decode(node, raw).hold
     return hold is not None and bool(hold.extended)
+
+
+def _condemned(node: NodeId, raw: bytes | None) -> bool:
+    """Whether its deletion is on record: the call follows within the same turn."""
+    return raw is None or launches.decode(node, raw).step is Step.CONDEMNED
 
 
 def _give_back(store: ZookeeperStore, node: NodeId) -> None:
@@ -217,6 +222,8 @@ def _decide(rounds: int) -> Figure:
     shape = Shape(used=10_000, free=0, waiting=1_000, limit=10_000)
     plain, kept = world(shape), world(shape)
     _keep(kept, 1_000)
+    for made in (plain, kept):
+        settle(made)
     found: dict[str, list[float]] = {}
     for name, made in (("without", plain), ("with", kept)):
         for what, everything in (("one change", False), ("everything", True)):
