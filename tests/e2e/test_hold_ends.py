@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import pytest
 
+from remuda.model.ids import NodeId
 from remuda.store import paths
 from tests.support.stage import Doc, Stage, open_stage
 
@@ -143,3 +144,16 @@ def test_a_machine_on_which_nobody_is_ends_sooner(stage: Stage) -> None:
     assert time.time() < ends_s
     ended = [one for process in stage.processes for one in process.events("hold.idle")]
     assert [(one["node"], "(holds: idle-end)" in one["cause"]) for one in ended] == [(node, True)]
+
+
+def test_a_lock_that_somebody_has_forgotten_keeps_no_machine(stage: Stage) -> None:
+    """By a client that lives, with the recipe that Zuul uses; its late release is no error."""
+    node = kept(stage, "20s")
+    ends_s = held(stage, node)["ends_at_s"]
+    lock = stage.zk.Lock(stage.chroot + paths.node_lock(NodeId(node)), "forgetful")
+    assert lock.acquire(timeout=COMMAND_S)
+    stage.until(lambda: node not in stage.nodes(), "the machine to go", 120.0)
+    assert time.time() >= ends_s + 25.0
+    assert stage.children(paths.NODES).count(node) == 0
+    lock.release()
+    assert stage.children(paths.NODES).count(node) == 0
