@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from launcher.claim.fold import ClaimFold
-from launcher.hold.fold import take_autohold
+from launcher.hold.fold import take_autohold, take_hold_ledger
 from launcher.image.fold import take_image
 from launcher.node.fold import NodeFold
 from launcher.provider.fold import take_fact, take_peer
@@ -106,4 +106,8 @@ class Fold:
             take_home_record(self.world, NodeId(name), change)
         elif parent == paths.AUTOHOLDS:
             take_autohold(self.world, change)
-        return parent in {paths.TAKE_HOME, paths.AUTOHOLDS}
+        elif change.path == paths.hold_ledger(self.world.policy.provider):
+            take_hold_ledger(self.world, change)
+        else:
+            return False
+        return True

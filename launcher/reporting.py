@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from launcher.hold.owners import held_by
+from launcher.hold.showing import shown
 from launcher.lanes import Lane, places
 from launcher.provider.status import our_status
 from launcher.world import World
@@ -68,6 +69,7 @@ class Reporter:
             "brake": world.cloud.brake,
             "listing": world.cloud.listing,
             "slow": _slow(world),
+            "holds": shown(world),
             "stories": world.stories.latest(),
             "status": json.loads(encode_status(status)),
         }

@@ -68,6 +68,7 @@ class World:
     Attributes:
         busy: What is being worked on; the marks of views follow it.
         ledger_version: Version of the znode that guards the limits, as mirrored; -1: unknown.
+        holds_version: Version of the znode that guards the limits of holds; -1: unknown.
         pool_ids: Component id of each of our pools, as it goes into declined_by.
         growing: Transactions that bump the ledger and are under way.
         allocating: Requests whose transaction that hands nodes out is under way; they may be gone
@@ -105,6 +106,7 @@ class World:
     lanes: Lanes[Lane, NodeId] = field(default_factory=new_lanes)
     agenda: Agenda = field(default_factory=Agenda)
     ledger_version: int = -1
+    holds_version: int = -1
     pool_ids: dict[str, str] = field(default_factory=dict)
     installation: str = ""
     installation_s: float = 0.0

@@ -21,6 +21,11 @@ class AnswerHold:
     hold: Hold
     contender: str | None
 
+    @property
+    def counts(self) -> bool:
+        """Whether one more machine is kept by it than before."""
+        return self.hold.refused is None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeepNode:
@@ -33,6 +38,11 @@ class KeepNode:
     node: NodeId
     hold: Hold
     fires: str | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether one more machine is kept by it than before: what was granted counts already."""
+        return self.fires is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import Final
 from launcher.actions import Action, Plan
 from launcher.hold.actions import DropAutohold, KeepNode, NoteHold
 from launcher.hold.granting import begun
-from launcher.hold.limits import over_limit, too_long
+from launcher.hold.limits import COUNT_AGAIN_S, being_counted, over_limit, too_long
 from launcher.node.actions import Condemn
 from launcher.node.budget import Budget
 from launcher.node.view import NodeView
@@ -21,8 +21,6 @@ from remuda.model.launch import Step
 from remuda.model.node import Node, NodeState
 from remuda.runtime.now import Now
 
-#: When to look again while the same autohold is being counted down for another node.
-FIRE_AGAIN_S: Final = 0.1
 #: What is over is shown for so long.
 SHOWN_S: Final = 7 * 86_400.0
 _LET_GO: Final = frozenset({NodeState.USED, NodeState.IN_USE})
@@ -46,8 +44,8 @@ def let_go(
     waiting = fires(world, view, node, now, plan)
     if waiting is None:
         return ends
-    if _counted_down(world, waiting, plan):
-        plan.look_again("node", view.id, now.mono_s + FIRE_AGAIN_S)
+    if _counted_down(world, waiting, plan) or being_counted(world, plan):
+        plan.look_again("node", view.id, now.mono_s + COUNT_AGAIN_S)
         return None
     why = _refusal(world, view, waiting, now, plan)
     if why is None:

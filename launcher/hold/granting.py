@@ -8,7 +8,14 @@ from typing import Final
 
 from launcher.actions import Plan
 from launcher.hold.actions import AnswerHold
-from launcher.hold.limits import over_limit, owner_of, said_s, too_long
+from launcher.hold.limits import (
+    COUNT_AGAIN_S,
+    being_counted,
+    over_limit,
+    owner_of,
+    said_s,
+    too_long,
+)
 from launcher.node.view import NodeView
 from launcher.world import World
 from remuda.model.hold import Hold, HoldSource
@@ -23,13 +30,19 @@ from remuda.store.locks import holder
 NOT_HELD: Final = "only who holds the lock of a node may have it kept"
 
 
-def answer(world: World, view: NodeView, node: Node, plan: Plan) -> AnswerHold | None:
-    """Return the answer to a wish for a node that is in use and locked; None: there is none."""
+def answer(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> AnswerHold | None:
+    """Return the answer to a wish for a node that is in use and locked.
+
+    None: there is none, or another one is to be counted first.
+    """
     wish, launch = wish_of(node), view.launch
     if wish is None or wish.for_s is None or launch is None or launch.step is not Step.DONE:
         return None
     before = launch.hold
     if before is not None and (before.begun or before.asked_token == wish.token):
+        return None
+    if being_counted(world, plan):
+        plan.look_again("node", view.id, now.mono_s + COUNT_AGAIN_S)
         return None
     for_s = wish.for_s or min(
         world.policy.holds.default_for, world.policy.max_hold_age_s or FOR_S_MAX
@@ -90,6 +103,9 @@ def found(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Hol
         bounded = f"it has no end of its own, and gets {said_s(rules.default_for)} (default-for)"
     latest_s = None if most is None else since_s + most
     if latest_s is not None and ends_s > latest_s:
+        if latest_s <= now.wall_s:
+            # Its people are warned first: the maximum may be newer than the hold.
+            latest_s = min(ends_s, now.wall_s + rules.warn_before)
         ends_s, bounded = latest_s, too_long(world, ends_s - since_s)
     owner = owner_of(node)
     crowded = over_limit(world, view, owner, plan, before_s=since_s)

@@ -36,7 +36,7 @@ class LookHands:
         visit = Visit(
             at_s=round(self.clock.now_s(), 3),
             logins=found,
-            warned=action.warning is not None,
+            warned=action.warning is not None and found is not None,
             why=why,
         )
         return LookedIn(node=action.node, visit=visit)

@@ -26,6 +26,11 @@ from remuda.runtime.now import Now
 END_LOOK_S: Final = 40.0
 #: Of a short hold the warning and the last look come no sooner than after this part of it.
 LATEST_PART: Final = 0.5
+#: Whoever has the lock of a held machine beyond the end has so long to let go: it takes them
+#: moments to give it back, and who works on it holds no lock (docs/adr/0041).
+LOCK_GRACE_S: Final = 30.0
+#: A look that did not come through is tried again after this.
+LOOK_AGAIN_S: Final = 60.0
 #: While idle machines end, they are looked at so often, or four times in that time.
 IDLE_LOOK_S: Final = 900.0
 #: A server that was listed and then is missing so often in a row is lost.
@@ -66,22 +71,38 @@ def _go_on(
         return NoteHold(node=view.id, hold=after, news=news)
     ends_s = before.ends_s or 0.0
     if now.wall_s >= ends_s:
-        return Condemn(node=view.id, cause="its hold is over")
-    looks = _looks(world, before)
-    if any(at_s <= now.wall_s for at_s in looks) and _unwritten(view, before) is None:
+        return _over(view, ends_s, now, plan)
+    looks = _looks(world, before, now)
+    if any(at_s <= now.wall_s for at_s in looks):
         return LookIn(
-            node=view.id, warning=_warning(before, now) if _warns(world, before) else None
+            node=view.id, warning=_warning(before, now) if _warns(world, before, now) else None
         )
-    next_s = min((ends_s, *(one for one in looks if one > now.wall_s)))
+    next_s = min((ends_s, *looks))
     plan.look_again("node", view.id, now.mono_s + next_s - now.wall_s)
     return None
+
+
+def _over(view: NodeView, ends_s: float, now: Now, plan: Plan) -> Condemn | None:
+    """End a hold; whoever has the lock is waited for, but not for long."""
+    if not view.locked:
+        return Condemn(node=view.id, cause="its hold is over")
+    let_go_s = ends_s + LOCK_GRACE_S
+    if now.wall_s < let_go_s:
+        plan.look_again("node", view.id, now.mono_s + let_go_s - now.wall_s)
+        return None
+    return Condemn(
+        node=view.id,
+        cause=f"its hold is over, and its lock was not let go for {LOCK_GRACE_S:g} s",
+        lapsed=tuple(sorted(view.lock.contenders)),
+    )
 
 
 def _first(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
     """Put a hold on record that another program has begun."""
     seen = found(world, view, node, now, plan)
-    if now.wall_s >= (seen.ends_s or 0.0):
+    if now.wall_s >= (seen.ends_s or 0.0) and not view.locked:
         return Condemn(node=view.id, cause="its hold is over")
+    # Of one that is locked our own record has to say first that it is a hold, and over.
     waiting = fires(world, view, node, now, plan)
     news = ("hold.begun",) if seen.bounded is None else ("hold.begun", "hold.bounded")
     if waiting is None:
@@ -99,10 +120,10 @@ def _renewed(
     if len(after.extended) != len(before.extended) or after.ends_s != before.ends_s:
         granted = after.ends_s != before.ends_s
         news.append("hold.extended" if granted else "hold.not_extended")
-    visit = _unwritten(view, before)
-    if visit is not None:
-        seen = _visited(world, after, visit)
-        if visit.warned:
+    # Told by its time, whichever is later: the reply to a write may be lost, and a clock set back.
+    if view.visit is not None and view.visit.at_s != before.seen_s:
+        seen = _visited(world, after, view.visit)
+        if view.visit.warned:
             news.append("hold.ending")
         if seen.ends_s != after.ends_s:
             longer = (seen.ends_s or 0.0) > (after.ends_s or 0.0)
@@ -115,19 +136,12 @@ def _renewed(
     return after, tuple(news)
 
 
-def _unwritten(view: NodeView, before: Hold) -> Visit | None:
-    """Return what a look has found and no record says yet.
-
-    Told by its time, whichever is later: the reply to a write may be lost, and a clock set back.
-    """
-    return None if view.visit is None or view.visit.at_s == before.seen_s else view.visit
-
-
 def _visited(world: World, before: Hold, visit: Visit) -> Hold:
     """Return a hold with what a look has found."""
     idle_since_s = None
     if visit.logins is not None and not visit.logins:
-        idle_since_s = before.idle_since_s or visit.at_s
+        # The clock may have been set back since.
+        idle_since_s = min(before.idle_since_s or visit.at_s, visit.at_s)
     seen = replace(
         before,
         seen_s=visit.at_s,
@@ -152,13 +166,17 @@ def _lost(view: NodeView) -> str | None:
     return f"the cloud says of its server: {status}" if status in _DOWN else None
 
 
-def _looks(world: World, before: Hold) -> list[float]:
+def _looks(world: World, before: Hold, now: Now) -> list[float]:
     """Return when the machine is to be looked at."""
     if before.lost is not None:
         return []  # it would not answer
-    looks, seen_s = [], before.seen_s or 0.0
-    if _warns(world, before):
-        looks.append(_warn_s(world, before))
+    seen_s = before.seen_s or 0.0
+    if seen_s > now.wall_s:
+        seen_s = 0.0  # the clock was set back since: nobody knows how long ago that was
+    looks: list[float] = []
+    if _warns(world, before, now):
+        warn_s = _warn_s(world, before)
+        looks.append(warn_s if seen_s < warn_s else seen_s + LOOK_AGAIN_S)
     if may_grow_by_itself(world, before) and seen_s < _end_look_s(before):
         looks.append(_end_look_s(before))
     idle_s = world.policy.holds.idle_end
@@ -167,11 +185,12 @@ def _looks(world: World, before: Hold) -> list[float]:
     return looks
 
 
-def _warns(world: World, before: Hold) -> bool:
+def _warns(world: World, before: Hold, now: Now) -> bool:
     """Whether people are still to be told of the end."""
     if not world.policy.holds.warn_before:
         return False
-    return before.warned_s is None or before.warned_s < _warn_s(world, before)
+    # They were told by now at the latest, though the clock was set back since.
+    return before.warned_s is None or min(before.warned_s, now.wall_s) < _warn_s(world, before)
 
 
 def _warn_s(world: World, before: Hold) -> float:

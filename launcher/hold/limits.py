@@ -1,7 +1,7 @@
 """How many machines may be kept for people, and for how long. Pure.
 
-Each replica counts what it sees: two of one provider that grant at the same moment may exceed a
-limit by one.
+Each replica counts what it sees, and names the version of the ledger of holds that it has seen: of
+two that grant at the same moment one looks again.
 """
 
 from typing import Final
@@ -19,6 +19,8 @@ from remuda.model.holdwish import OWNER_CHARS_MAX
 from remuda.model.ids import NodeId
 from remuda.model.node import Node
 
+#: When to look again while another machine is being counted.
+COUNT_AGAIN_S: Final = 0.1
 #: Shorter times are said in seconds.
 _MINUTES_FROM_S: Final = 120.0
 
@@ -37,7 +39,7 @@ def over_limit(
             stay.
     """
     rules, label = world.policy.holds, view.key[1]
-    if rules.max is rules.max_per_owner is rules.max_per_label is None:
+    if not limited(world.policy):
         return None
     there = [(node, one) for node, one in _kept(world, plan).items() if node != view.id]
     if before_s is not None:
@@ -62,6 +64,20 @@ def over_limit(
         if most is not None and count >= most:
             return f"{who} {count} held machines already, the limit is {most} (holds: {key})"
     return None
+
+
+def limited(policy: Policy) -> bool:
+    """Whether it matters how many machines are kept."""
+    rules = policy.holds
+    return not rules.max is rules.max_per_owner is rules.max_per_label is None
+
+
+def being_counted(world: World, plan: Plan) -> bool:
+    """Whether one more machine is being kept at this moment: they are counted one at a time."""
+    if not limited(world.policy):
+        return False
+    actions = (*plan.actions, *world.busy.under_way().values())
+    return any(isinstance(one, AnswerHold | KeepNode) and one.counts for one in actions)
 
 
 def too_long(world: World, for_s: float) -> str | None:

@@ -11,17 +11,28 @@ from remuda.ssh.api import ProofSpec, Script, StepTaken
 #: For the whole look.
 LOOK_IN_S: Final = 30.0
 NAME: Final = "look in"
-#: Who has a terminal is told on it; `wall` of some systems knows no argument, and root alone may
-#: write to others' terminals. Nothing here may hang at a terminal that nobody reads.
+#: Systems that keep no record of logins (minimal ones, and those without utmp) say nobody of
+#: everybody: there whoever has a terminal is there. `wall` of some systems knows no argument, and
+#: root alone may write to others' terminals. Nothing here may hang at one that nobody reads.
 _SCRIPT: Final = r"""#!/bin/sh
 set -u
+there=$(who 2>/dev/null | head -n 32)
+record=yes
+if [ -z "$there" ] && [ ! -e /run/utmp ] && [ ! -e /var/run/utmp ]; then
+    record=
+    there=$(for one in /dev/pts/[0-9]*; do
+        [ -c "$one" ] && echo "$(stat -c %U "$one" 2>/dev/null || echo somebody) ${one#/dev/}"
+    done | head -n 32)
+fi
 if [ -n "${1-}" ]; then
-    printf '%s\n' "$1" | timeout 5 wall >/dev/null 2>&1 ||
-        who | head -n 32 | while read -r _ terminal _; do
+    { [ -n "$record" ] && printf '%s\n' "$1" | timeout 5 wall >/dev/null 2>&1; } ||
+        printf '%s\n' "$there" | while read -r _ terminal _; do
+            [ -c "/dev/$terminal" ] || continue
             printf '\r\n%s\r\n' "$1" | timeout 1 dd of="/dev/$terminal" 2>/dev/null
         done
 fi
-who | head -n 32 | while read -r user terminal rest; do
+printf '%s\n' "$there" | while read -r user terminal rest; do
+    [ -n "$user" ] || continue
     printf 'login:%s %s %s\n' "$user" "$terminal" "${rest##*(}" | tr -d ')' | cut -c1-100
 done
 exit 0

@@ -66,8 +66,6 @@ class HoldResults:
         view = self.nodes.written(action.node, event, now)
         if view is None:
             return
-        if view.visit is not None and action.hold.seen_s == view.visit.at_s:
-            view.visit = None  # its record says it
         view.patience.tries = 0
         for word in action.news:
             self._tell(view.id, action.hold, word)

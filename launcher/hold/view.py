@@ -14,7 +14,7 @@ class Visit:
     Attributes:
         at_s: When, seconds since the epoch.
         logins: Who is logged in; None: the machine did not say.
-        warned: Whether people on it were to be told of the end.
+        warned: Whether people on it were told of the end.
         why: Why nothing was found; None: it was.
     """
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from launcher.hold.actions import AnswerHold, DropAutohold, KeepNode, NoteHold
+from launcher.hold.limits import limited
 from launcher.node.view import NodeView
 from launcher.node.writes import advance
 from launcher.world import World
@@ -24,7 +25,19 @@ def answer_hold(world: World, view: NodeView, action: AnswerHold) -> list[Op]:
     ops: list[Op] = [Check(path=paths.node(view.id), version=view.node_version)]
     if action.contender is not None:
         ops.append(Check(path=f"{paths.node_lock(view.id)}/{action.contender}"))
-    return [*ops, *_launch(world, view, action.hold)]
+    return [*ops, *_launch(world, view, action.hold), *_counted(world, action)]
+
+
+def _counted(world: World, action: AnswerHold | KeepNode) -> list[Op]:
+    """Fail if anybody has kept a machine since we counted them; nothing where nobody counts.
+
+    It comes last: whoever has seen the new version has seen the hold, too.
+    """
+    if not action.counts or not limited(world.policy):
+        return []
+    where = paths.hold_ledger(world.policy.provider)
+    assert world.holds_version >= 0  # noqa: S101 - any version would do then
+    return [Set(path=where, data=b"", version=world.holds_version)]
 
 
 def keep_node(world: World, view: NodeView, action: KeepNode, *, now_s: float) -> list[Op]:
@@ -41,16 +54,19 @@ def keep_node(world: World, view: NodeView, action: KeepNode, *, now_s: float) -
         _node(view, held),
         *_launch(world, view, hold),
         *fired,
+        *_counted(world, action),
     ]
 
 
 def note_hold(world: World, view: NodeView, action: NoteHold, *, now_s: float) -> list[Op]:
-    """Write what has become of a hold; the users' record says its end as everybody reads it."""
-    node, before = view.node, None if view.launch is None else view.launch.hold
+    """Write what has become of a hold; the users' record says its end as everybody reads it.
+
+    Whoever has the lock may be writing that record: it is told with what is written next.
+    """
+    node = view.node
     ops: list[Op] = []
-    moved = before is None or before.ends_s != action.hold.ends_s
-    told = None if node is None else _ending(node, action.hold)
-    if moved and told is not None and told is not node and told.state is NodeState.HOLD:
+    told = None if node is None or view.locked else _ending(node, action.hold)
+    if told is not None and told is not node and told.state is NodeState.HOLD:
         ops.append(_node(view, told))
     else:
         ops.append(Check(path=paths.node(view.id), version=view.node_version))

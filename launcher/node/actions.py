@@ -151,11 +151,17 @@ class Count:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condemn:
-    """Write that a node is to be deleted, so that nobody takes it any more."""
+    """Write that a node is to be deleted, so that nobody takes it any more.
+
+    Attributes:
+        lapsed: Contenders in its lock that were left there beyond the end of its hold: they are
+            removed, and nobody else may be in the lock.
+    """
 
     node: NodeId
     cause: str
     result: Result | None = None
+    lapsed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

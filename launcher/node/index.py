@@ -1,5 +1,6 @@
 """All nodes of the provider, indexed so that a change costs the same however many there are."""
 
+from bisect import bisect_left, insort
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
@@ -101,7 +102,7 @@ class NodeIndex:
         allocated: Nodes by the request they are promised to.
         usage: Cost by pool: every node counts, from its intent until its records are gone.
         states: Number of nodes by (pool, label, state), for metrics.
-        held: Nodes that somebody holds, by pool.
+        held: Nodes that somebody holds, by pool, in order: each request that waits names some.
         kept: All nodes that are kept for people, or are to be.
         being_made: All nodes being made.
         by_server: Nodes by their server, if the cloud itself said whose it is.
@@ -115,7 +116,7 @@ class NodeIndex:
     states: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     by_server: dict[ServerId, NodeId] = field(default_factory=dict)
     locks: dict[NodeId, frozenset[str]] = field(default_factory=dict)
-    held: dict[str, set[NodeId]] = field(default_factory=lambda: defaultdict(set))
+    held: dict[str, list[NodeId]] = field(default_factory=lambda: defaultdict(list))
     kept: set[NodeId] = field(default_factory=set)
     being_made: set[NodeId] = field(default_factory=set)
     unreadable: set[NodeId] = field(default_factory=set)
@@ -181,7 +182,7 @@ class NodeIndex:
         if booking.making:
             self.being_made.add(node_id)
         if booking.state == NodeState.HOLD:
-            self.held[booking.key[0]].add(node_id)
+            insort(self.held[booking.key[0]], node_id)
         if booking.kept:
             self.kept.add(node_id)
         if booking.free:
@@ -197,7 +198,8 @@ class NodeIndex:
         if booking.making:
             self.being_made.discard(node_id)
         if booking.state == NodeState.HOLD:
-            self.held[booking.key[0]].discard(node_id)
+            held = self.held[booking.key[0]]
+            del held[bisect_left(held, node_id)]
         if booking.kept:
             self.kept.discard(node_id)
         if booking.free:

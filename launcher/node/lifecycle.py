@@ -313,7 +313,7 @@ def _done(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Act
         asked = asked or launch.capture is not None or launch.take_home is not None
         if not asked or node.state is not NodeState.IN_USE:
             return None  # as of nearly all
-        step = answer(world, view, node, plan) or capture(world, view, launch, node)
+        step = answer(world, view, node, now, plan) or capture(world, view, launch, node)
         return step or take_home(world, view, launch, node)
     gone = node.state is NodeState.IN_USE
     # used, deleting, and what other programs may write: nobody wants it any more.
@@ -324,9 +324,8 @@ def _done(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Act
 def _held(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
     launch = view.launch
     assert launch is not None  # noqa: S101 - judged only with a launch record
-    if view.locked:
-        return None  # somebody works on its record, to give it back perhaps
-    if launch.hold is not None and launch.hold.begun:
+    # Under another's lock it goes on in our own record alone.
+    if launch.hold is not None and launch.hold.begun and not view.locked:
         taken = take_home(world, view, launch, node)
         if taken is not None:
             return taken

@@ -14,7 +14,7 @@ from launcher.node.actions import (
     Note,
     RemoveRecords,
 )
-from launcher.node.steps import failed_word, ready_node
+from launcher.node.steps import ready_node
 from launcher.world import World
 from launcher.writer import Writer
 from remuda.frame.work import ByKind
@@ -79,9 +79,7 @@ class NodeStarts:
 
     def _condemn(self, action: Condemn, now: Now) -> None:
         view = self.world.nodes.views[action.node]
-        failed = failed_word(action)
-        ops = node_writes.condemn(self.world, view, action.cause, failed=failed, now_s=now.wall_s)
-        self.writer.send(action, ops)
+        self.writer.send(action, node_writes.condemn(self.world, view, action, now_s=now.wall_s))
 
     def _remove_records(self, action: RemoveRecords, _now: Now) -> None:
         view = self.world.nodes.views[action.node]

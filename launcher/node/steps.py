@@ -115,6 +115,8 @@ def take_launch(view: NodeView, record: Launch, *, latest_listing: int) -> None:
         view.patience.begin_anew()
         view.server.ready_in = latest_listing
     view.launch = record
+    if view.visit is not None and record.hold is not None and record.hold.seen_s == view.visit.at_s:
+        view.visit = None  # its record says it
     if record.server is not None:
         view.server.hint(record.server)
     if record.step is Step.CONDEMNED:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from launcher.node import steps
-from launcher.node.actions import Count, Sampled
+from launcher.node.actions import Condemn, Count, Sampled
 from launcher.node.birth import NewNode
+from launcher.node.steps import failed_word
 from launcher.node.view import NodeView
 from launcher.world import World
 from remuda.images import writes
@@ -139,16 +140,20 @@ def _number(image: str, launch: Launch) -> int | None:
     return None if upload_id is None else upload_id.build.number
 
 
-def condemn(
-    world: World, view: NodeView, why: str, *, failed: str | None = None, now_s: float
-) -> list[Op]:
-    """Write that a node is to be deleted, under proof that nobody has locked it meanwhile."""
+def condemn(world: World, view: NodeView, action: Condemn, *, now_s: float) -> list[Op]:
+    """Write that a node is to be deleted, under proof that nobody has locked it meanwhile.
+
+    Who was left in its lock after a hold's end goes first, by name; whoever came since makes the
+    transaction fail, as anybody does.
+    """
     lock = paths.node_lock(view.id)
-    both = steps.condemned(view, why, failed=failed, now_s=now_s)
-    ops = advance(world, view, both.launch)
+    both = steps.condemned(view, action.cause, failed=failed_word(action), now_s=now_s)
+    ops: list[Op] = [Delete(path=f"{lock}/{name}") for name in action.lapsed]
+    if view.node is not None or view.lock.exists:
+        ops += prove_unlocked_ops(lock, exists=view.lock.exists)
+    ops += advance(world, view, both.launch)
     if view.node is None:
-        return [*prove_unlocked_ops(lock, exists=True), *ops] if view.lock.exists else ops
-    ops = [*prove_unlocked_ops(lock, exists=view.lock.exists), *ops]
+        return ops
     if both.node is None:
         # The word on the wire already says that nobody wants it; only fence it.
         return [*ops, Check(path=paths.node(view.id), version=view.node_version)]

@@ -26,6 +26,7 @@ def tree(provider: str) -> tuple[str, ...]:
         paths.launches(provider),
         paths.claims(provider),
         paths.ledger(provider),
+        paths.hold_ledger(provider),
         paths.replicas(provider),
         paths.verdicts(provider),
         paths.failures(provider),

@@ -43,12 +43,12 @@ def yielding(world: World, now: Now, reason: str) -> Verdict:
 
 def waiting(world: World, now: Now, view: RequestView, short: Shortage) -> Verdict:
     """We would serve it, but not now; if for nodes that somebody holds, how to end that."""
-    position, held = world.queue.position(view), _held(world, short)
+    position, (held, first) = world.queue.position(view), _held(world, short)
     reason, numbers = short.reason, dict(short.numbers)
     if held:
-        more = f" and {len(held) - HELD_MAX} more" if len(held) > HELD_MAX else ""
-        reason += f"; held: {', '.join(held[:HELD_MAX])}{more} (remuda release {held[0]} ends it)"
-        numbers["held"] = len(held)
+        more = f" and {held - len(first)} more" if held > len(first) else ""
+        reason += f"; held: {', '.join(first)}{more} (remuda release {first[0]} ends it)"
+        numbers["held"] = held
     return Verdict(
         provider=world.policy.provider,
         ruling=Ruling.WAITING,
@@ -58,9 +58,14 @@ def waiting(world: World, now: Now, view: RequestView, short: Shortage) -> Verdi
     )
 
 
-def _held(world: World, short: Shortage) -> list[NodeId]:
-    """Return the nodes that somebody holds in the pools that have no room."""
-    return sorted(node for pool in short.pools for node in world.nodes.held.get(pool, ()))
+def _held(world: World, short: Shortage) -> tuple[int, list[NodeId]]:
+    """Return how many nodes somebody holds in the pools that have no room, and the first few.
+
+    A thousand requests may wait for the same pools: none looks at all that is held there.
+    """
+    pools = [world.nodes.held.get(pool, []) for pool in short.pools]
+    first = sorted(node for held in pools for node in held[:HELD_MAX])
+    return sum(map(len, pools)), first[:HELD_MAX]
 
 
 def serving(world: World, now: Now, view: RequestView, claim: ClaimView) -> Verdict:

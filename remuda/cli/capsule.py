@@ -17,6 +17,7 @@ import click
 from remuda.cli import output
 from remuda.cli.capsule_whole import fetch_whole
 from remuda.cli.caveats import tell_what_is_missing, unknown
+from remuda.cli.completing import complete_nodes
 from remuda.cli.context import CommandContext, with_context
 from remuda.cli.errors import CommandFailedError, MistakeError, PlainCommand
 from remuda.cli.node_change import broken_record
@@ -61,7 +62,7 @@ Found = tuple[str, Capsule]
         "remuda capsule 3000000007 --json",
     ),
 )
-@click.argument("node", metavar="NODE")
+@click.argument("node", metavar="NODE", shell_complete=complete_nodes)
 @click.option("--out", metavar="FILE", help="Write it into a file (tar, gzip) that is not there.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (docs/cli.md).")
 @with_context

@@ -8,6 +8,7 @@ import click
 
 from remuda.cli import output
 from remuda.cli.caveats import tell_what_is_missing, unknown
+from remuda.cli.completing import complete_nodes
 from remuda.cli.context import CommandContext, with_context
 from remuda.cli.errors import MistakeError, PlainCommand
 from remuda.cli.node_change import broken_record, step_node, user_of
@@ -27,7 +28,7 @@ _KEPT: Final[Mapping[NodeState, str]] = {NodeState.IN_USE: "in use", NodeState.H
     cls=PlainCommand,
     examples=("remuda delete 3000000001", "remuda delete --force 3000000001 3000000002"),
 )
-@click.argument("nodes", metavar="NODE...", nargs=-1, required=True)
+@click.argument("nodes", metavar="NODE...", nargs=-1, required=True, shell_complete=complete_nodes)
 @click.option("--force", is_flag=True, help="Even nodes in use, held or promised to a request.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (docs/cli.md).")
 @with_context

@@ -1,22 +1,27 @@
 """`remuda explain`: why does a request wait?"""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import click
 
 from remuda.cli import output
 from remuda.cli.caveats import NO_LAUNCHER, unknown
+from remuda.cli.completing import complete_nodes
 from remuda.cli.context import CommandContext, with_context
 from remuda.cli.errors import CommandFailedError, MistakeError, PlainCommand
+from remuda.cli.node_explaining import read_node_explanation
 from remuda.cli.output import Sheet, age
 from remuda.cli.views.boots import state_notes
 from remuda.cli.views.launch_progress import launch_progress_text
 from remuda.cli.views.requests import labels_text
+from remuda.insight import tree
 from remuda.insight.explanation import Explanation, expected_in_s
 from remuda.insight.explanation import explain as read_explanation
+from remuda.insight.holding import room_of
 from remuda.insight.imagenotes import ImageNotes, read_image_notes
 from remuda.insight.launch_progress import launch_progress_for
-from remuda.insight.tree import reader
+from remuda.insight.tree import TreeReader, reader
 from remuda.model.ids import RequestId
 from remuda.model.imageask import ImageUse
 from remuda.model.job import whose
@@ -28,15 +33,17 @@ from remuda.model.status import Verdict
     cls=PlainCommand,
     examples=("remuda explain 200-0000000042", "remuda explain 200-0000000042 --json"),
 )
-@click.argument("request")
+@click.argument("request", metavar="REQUEST|NODE", shell_complete=complete_nodes)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (docs/cli.md).")
 @with_context
 def explain(*, context: CommandContext, request: str, as_json: bool) -> None:
-    """Say why REQUEST waits: each provider's verdict with the numbers that decided it."""
+    """Say why REQUEST waits: each provider's verdict with the numbers that decided it.
+
+    Of NODE, say who has it, or for whom it is kept, why and until when.
+    """
     if request.isdecimal():
-        raise MistakeError(
-            f"{request} is no request, but a node: `remuda capsule {request}` tells of it"
-        )
+        _explain_node(context, request, as_json=as_json)
+        return
     now_s = context.clock.now_s()
     with context.store() as store:
         found = read_explanation(store, RequestId(request), now_s=now_s)
@@ -45,6 +52,7 @@ def explain(*, context: CommandContext, request: str, as_json: bool) -> None:
         missing = unknown(reader(store), f"{gone}failed long ago") if absent else ""
         notes = read_image_notes(store, RequestId(request), found.verdicts, now_s=now_s)
         made = launch_progress_for(store, RequestId(request), found.verdicts)
+        held = _held_sentences(reader(store), found.verdicts)
     if found.state is None and found.broken is not None:
         raise CommandFailedError(f"request {request}: {found.sentence}", 1)
     if absent:
@@ -57,7 +65,34 @@ def explain(*, context: CommandContext, request: str, as_json: bool) -> None:
         told = [
             f"node {one.node} in {one.provider}, {launch_progress_text(one, now_s)}" for one in made
         ]
-        output.show([replace(sheet, notes=[*sheet.notes, *told, *_image_sentences(notes, now_s)])])
+        output.show(
+            [replace(sheet, notes=[*sheet.notes, *held, *told, *_image_sentences(notes, now_s)])]
+        )
+
+
+def _explain_node(context: CommandContext, node: str, *, as_json: bool) -> None:
+    with context.store() as store:
+        found = read_node_explanation(reader(store), node)
+    if as_json:
+        output.emit_json(found.as_json())
+    else:
+        output.show(
+            [Sheet(columns=(), rows=[], data=None, notes=found.sentences(context.clock.now_s()))]
+        )
+
+
+def _held_sentences(read: TreeReader, verdicts: Iterable[Verdict]) -> list[str]:
+    """Return how many machines people keep where a request waits for the room that they take."""
+    waits = [one.provider for one in verdicts if one.numbers.get("held")]
+    if not waits:
+        return []
+    nodes = [*tree.nodes(read).records.values()]
+    rooms = ((name, room_of(read, nodes, name, None)) for name in waits)
+    return [
+        f"in {name} {room.said}: `remuda holds` says for whom and until when"
+        for name, room in rooms
+        if room.held
+    ]
 
 
 def _image_sentences(notes: ImageNotes, now_s: float) -> list[str]:

@@ -9,6 +9,7 @@ import click
 
 from remuda.cli import output
 from remuda.cli.caveats import NO_LAUNCHER, tell_what_is_missing, unknown
+from remuda.cli.completing import complete_nodes
 from remuda.cli.context import CommandContext, with_context
 from remuda.cli.errors import MistakeError, PlainCommand
 from remuda.cli.known_names import check_filters
@@ -46,7 +47,7 @@ _WATCH: Final = click.option("--watch", is_flag=True, help="Go on showing what c
         "remuda nodes 3000000001 --json",
     ),
 )
-@click.argument("ids", metavar="[NODE]...", nargs=-1)
+@click.argument("ids", metavar="[NODE]...", nargs=-1, shell_complete=complete_nodes)
 @click.option("--state", multiple=True, type=click.Choice([str(one) for one in NodeState]))
 @click.option("--label", multiple=True, help="Only nodes of this label.")
 @click.option("--provider", multiple=True, help="Only nodes of this provider.")
@@ -79,6 +80,7 @@ def nodes(
         paths.NODES: 1,
         paths.STATUSES: 1,
         paths.PROVIDERS: paths.leads_to_launches,
+        paths.TAKE_HOME: 1,
     }
     _look(context, view, roots, as_json=as_json, watch=watch)
 

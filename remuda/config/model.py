@@ -368,7 +368,7 @@ class Config(UserConfig):
     )
     labels: dict[Name, Label] = Field(min_length=1, description="What tests may ask for.")
     providers: dict[Name, Provider] = Field(min_length=1, description="Who makes nodes.")
-    max_hold_age: Duration | None = Field(default=None, gt=0, description="Upper bound of a hold.")
+    max_hold_age: Duration | None = Field(14 * 86400.0, gt=0, description="Upper bound of a hold.")
     developers: dict[Name, DeveloperFrom] = Field(
         default_factory=dict, description="Whose keys may be put onto held machines, by name."
     )

@@ -2,18 +2,14 @@
 
 import shlex
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Final
 
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId
 from remuda.model.takehome import TakeHome, TakeHomeState, decode_take_home
+from remuda.moments import when
 from remuda.store import paths
 from remuda.store.api import Store
 from remuda.visible import visible
-
-#: The last second that a calendar has.
-_LAST_S: Final = 253_402_300_799.0
 
 
 def read_take_home(store: Store, node: NodeId) -> TakeHome | None:
@@ -42,9 +38,7 @@ def read_take_homes(store: Store) -> Iterator[TakeHome]:
 
 def until(one: TakeHome) -> str:
     """Return until when an image is kept, or nothing."""
-    if one.ends_s is None:
-        return ""
-    return datetime.fromtimestamp(min(one.ends_s, _LAST_S), UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return "" if one.ends_s is None else when(one.ends_s)
 
 
 def said(one: TakeHome) -> str:

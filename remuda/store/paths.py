@@ -40,13 +40,13 @@ def shared(path: str) -> bool:
 def must_be_open(path: str) -> bool:
     """Return whether a process that may not read this znode knows nothing for sure.
 
-    Folders whose lists say what there is, and the ledger. Of a single record below them it is
+    Folders whose lists say what there is, and the ledgers. Of a single record below them it is
     known that it is there, which is enough to leave alone what it is about.
     """
     match path.split("/")[1:]:
         case ["remuda"] | ["remuda", _] | ["remuda", "providers", _]:
             return True
-        case ["remuda", "providers", _, "launches" | "claims" | "ledger"]:
+        case ["remuda", "providers", _, "launches" | "claims" | "ledger" | "holds"]:
             return True
         case _:
             return False
@@ -80,6 +80,11 @@ def provider(name: str) -> str:
 def ledger(name: str) -> str:
     """Return the znode whose version guards the provider's limits."""
     return f"{PROVIDERS}/{name}/ledger"
+
+
+def hold_ledger(name: str) -> str:
+    """Return the znode whose version guards how many machines a provider keeps for people."""
+    return f"{PROVIDERS}/{name}/holds"
 
 
 def launches(name: str) -> str:

@@ -11,6 +11,7 @@ from remuda.jsontext import to_json
 from remuda.metrics.prometheus import CONTENT_TYPE
 from remuda.redaction import redact, redact_text
 from remuda.visible import visible
+from remuda.web.held import held_part
 
 _JSON: Final = "application/json"
 _HTML: Final = "text/html; charset=utf-8"
@@ -22,7 +23,7 @@ _INDEX: Final = """\
 <li><a href="ready">ready</a>: it can do its work, or why not</li>
 <li><a href="status">status</a>: what it sees and does, as JSON</li>
 <li><a href="metrics">metrics</a>: for Prometheus</li>
-</ul></body></html>
+</ul>{held}</body></html>
 """
 
 
@@ -65,7 +66,9 @@ def answer(target: str, sources: PageSources) -> Reply:
     path = target.partition("?")[0].rstrip("/") or "/"
     match path:
         case "/":
-            page = _INDEX.format(title=html.escape(visible(sources.title)), version=__version__)
+            held = held_part(redact("holds", sources.status().get("holds")))
+            title = html.escape(visible(sources.title))
+            page = _INDEX.format(title=title, version=__version__, held=held)
             return Reply(HTTPStatus.OK, _HTML, page.encode())
         case "/live":
             return _json(HTTPStatus.OK, {"live": True})

@@ -6,6 +6,7 @@ from typing import Final
 import click
 
 from remuda.cli.caveats import unknown
+from remuda.cli.completing import complete_in_use
 from remuda.cli.context import CommandContext, with_context
 from remuda.cli.durations import duration
 from remuda.cli.errors import EXIT_TIMEOUT, CommandFailedError, MistakeError
@@ -40,7 +41,7 @@ _AWAY_S: Final = 60.0
         "remuda image capture 3000000001 --as oneiric --wait --timeout 1h",
     ),
 )
-@click.argument("node")
+@click.argument("node", shell_complete=complete_in_use)
 @click.option(
     "--as",
     "image",

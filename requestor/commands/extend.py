@@ -3,6 +3,7 @@
 import click
 
 from remuda.cli import output
+from remuda.cli.completing import complete_held
 from remuda.cli.context import CommandContext, with_context
 from remuda.cli.durations import duration
 from remuda.cli.terminal import say
@@ -16,7 +17,7 @@ from requestor.holding import check_time, wait_for_answer, wish_more, write_wish
     cls=RequestorCommand,
     examples=("remuda extend 3000000001", "remuda extend 3000000001 --for 2h"),
 )
-@click.argument("node")
+@click.argument("node", shell_complete=complete_held)
 @click.option(
     "--for",
     "for_s",

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from remuda.cli import output
+from remuda.cli.completing import complete_in_use
 from remuda.cli.context import CommandContext, with_context
 from remuda.cli.durations import duration
 from remuda.cli.errors import MistakeError
@@ -25,7 +26,7 @@ from requestor.takinghome import WishedImage
         "remuda hold 3000000001 --snapshot --share-with 0123456789abcdef0123456789abcdef --for 14d",
     ),
 )
-@click.argument("node")
+@click.argument("node", shell_complete=complete_in_use)
 @click.option("--reason", help="Why, for people; needed unless it is held already.")
 @click.option(
     "--for",

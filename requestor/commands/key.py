@@ -6,6 +6,7 @@ from typing import Any, Final
 import click
 
 from remuda.cli import output
+from remuda.cli.completing import complete_held
 from remuda.cli.context import CommandContext, with_context
 from remuda.cli.errors import EXIT_TIMEOUT, CommandFailedError, MistakeError
 from remuda.cli.image.arguments import JSON
@@ -49,7 +50,7 @@ def key() -> None:
         "remuda key add 3000000001 --developer ada --account zuul",
     ),
 )
-@click.argument("node")
+@click.argument("node", shell_complete=complete_held)
 @click.option("--key", "file", metavar="FILE", help="A file with public keys, such as a .pub file.")
 @click.option("--from-agent", is_flag=True, help="The keys of the ssh-agent that runs here.")
 @click.option("--url", metavar="URL", help="The keys that a forge gives, over https.")
@@ -114,7 +115,7 @@ def add(
 
 
 @key.command("list", cls=RequestorCommand, examples=("remuda key list 3000000001",))
-@click.argument("node")
+@click.argument("node", shell_complete=complete_held)
 @JSON
 @with_context
 def list_keys(*, context: CommandContext, node: str, as_json: bool) -> None:
@@ -129,7 +130,7 @@ def list_keys(*, context: CommandContext, node: str, as_json: bool) -> None:
     cls=RequestorCommand,
     examples=("remuda key remove 3000000001 SHA256:x", "remuda key remove 3000000001 ada"),
 )
-@click.argument("node")
+@click.argument("node", shell_complete=complete_held)
 @click.argument("key", metavar="FINGERPRINT-OR-NAME")
 @owner_options("Even from a machine that is held for somebody else.")
 @with_context

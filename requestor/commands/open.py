@@ -3,6 +3,7 @@
 import click
 
 from remuda.cli import output
+from remuda.cli.completing import complete_taken_home
 from remuda.cli.context import CommandContext, with_context
 from remuda.cli.durations import duration
 from remuda.cli.errors import EXIT_TIMEOUT, CommandFailedError, MistakeError
@@ -23,7 +24,7 @@ from requestor.errors import RequestFailedError, RequestTimeoutError
     name="open",
     examples=("remuda open 3000000001 --for 4h", "remuda open 3000000001 --max-wait 10m"),
 )
-@click.argument("hold")
+@click.argument("hold", shell_complete=complete_taken_home)
 @click.option(
     "--for",
     "for_s",

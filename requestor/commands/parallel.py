@@ -144,6 +144,11 @@ class ParallelRun:
         self._sessions: list[SshSession] = []
         self.outcomes: Final = tuple(RemoteJobOutcome(node) for node in nodes)
 
+    @property
+    def failed(self) -> list[LeasedNode]:
+        """The machines on which the command has failed, and not we."""
+        return [one.node for one in self.outcomes if one.code and not one.here]
+
     def run(self) -> int:
         """Run everywhere and return the exit code: the highest, 0 only if all are."""
         with ThreadPoolExecutor(len(self._nodes), thread_name_prefix="remuda-run") as pool:

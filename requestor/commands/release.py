@@ -8,6 +8,7 @@ import click
 
 from remuda.cli import output
 from remuda.cli.caveats import unknown
+from remuda.cli.completing import complete_in_use
 from remuda.cli.context import CommandContext, with_context
 from remuda.cli.errors import MistakeError
 from remuda.cli.node_change import step_node, user_of
@@ -42,7 +43,9 @@ _OVER: Final = frozenset({NodeState.USED, NodeState.DELETING, NodeState.DELETED}
         "remuda release 3000000001 --failed 'unit tests: exit code 2'",
     ),
 )
-@click.argument("ids", metavar="REQUEST-OR-NODE...", nargs=-1, required=True)
+@click.argument(
+    "ids", metavar="REQUEST-OR-NODE...", nargs=-1, required=True, shell_complete=complete_in_use
+)
 @owner_options("Even what is somebody else's, and nodes that another process works on.")
 @click.option("--ok", is_flag=True, help="Report that the work on the nodes went well.")
 @click.option("--failed", metavar="WHY", help="Report that it failed, and why.")

@@ -29,6 +29,7 @@ from requestor.commands.archive_options import ArchiveOrder, archive_of, archive
 from requestor.commands.archiving import JobArchiving
 from requestor.commands.ending import RequestorCommand, this_ending
 from requestor.commands.failure_lines import telling_failures
+from requestor.commands.keeping_hint import tell_kept
 from requestor.commands.options import Asking, asking_of, asking_options, check_command
 from requestor.commands.parallel import ParallelRun, RemoteJob, RemoteJobOutcome
 from requestor.commands.streams import JsonReporter, PlainReporter, RunReporter
@@ -238,6 +239,8 @@ def _carry_out(context: CommandContext, order: Order, reporter: RunReporter) -> 
                     _report_archive(parallel, archived)
                 if code and order.hold_s is not None:
                     _hold(reporter, nodes, order, code)
+            if order.hold_s is None:
+                tell_kept(reporter, store, context.clock, parallel.failed)
     return code
 
 

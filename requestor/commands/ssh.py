@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from remuda.cli.caveats import unknown
+from remuda.cli.completing import complete_nodes
 from remuda.cli.context import CommandContext, with_context
 from remuda.cli.errors import CommandFailedError, MistakeError
 from remuda.insight.facts import NodeFacts, facts_of, known_hosts
@@ -27,7 +28,7 @@ from requestor.owning import node_owner
     cls=RequestorCommand,
     examples=("remuda ssh 3000000001", "remuda ssh 3000000001 -- tail -f /var/log/syslog"),
 )
-@click.argument("node")
+@click.argument("node", shell_complete=complete_nodes)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.option(
     "--identity",

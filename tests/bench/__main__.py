@@ -13,6 +13,7 @@ from tests.bench import (
     archiving,
     canaries,
     deciding,
+    holding,
     images_building,
     images_capturing,
     images_carrying,
@@ -50,6 +51,7 @@ GROUPS: Final[dict[tuple[str, ...], _Measure]] = {
     ("take-over",): lambda folder, _wanted, quick: taking_over.measure(folder, quick=quick),
     ("transport",): lambda folder, _wanted, quick: transport.measure(folder, quick=quick),
     ("archive",): lambda folder, _wanted, quick: archiving.measure(folder, quick=quick),
+    ("holds",): lambda folder, _wanted, quick: holding.measure(folder, quick=quick),
     ("proofs",): lambda folder, _wanted, quick: proving.measure(folder, quick=quick),
 }
 #: Those of images take longer than all others together, and are measured by themselves.

@@ -321,6 +321,10 @@ class Client:
             self._commit(self._set(held))
         self._note("holds", kind=kind, nodes=",".join(self.locks))
         held_nodes = list(self.locks)
+        if self.holder.forgets:
+            self.locks = {}
+            self._end("held and forgotten, under its locks")
+            return
         self._let_go()
         # Whatever becomes of the client, a person comes and looks.
         self.simulation.timetable.after(

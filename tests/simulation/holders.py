@@ -5,7 +5,7 @@ They write as `remuda hold`, `extend` and `autohold` do, and sometimes what thos
 
 import random
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from remuda.model import node as nodes
 from remuda.model.autohold import Autohold, encode_autohold
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from tests.simulation.clients import Client
     from tests.simulation.simulation import Simulation
 
+#: So many of those who hold a machine forget its lock.
+FORGETS: Final = 0.5
+
 
 @dataclass(slots=True)
 class Holder:
@@ -27,15 +30,18 @@ class Holder:
 
     Attributes:
         always: It has its nodes kept for sure, rightly, and once for longer.
+        forgets: It keeps the locks of what it holds for ever.
     """
 
     client: "Client"
     always: bool = False
+    forgets: bool = False
     rng: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
         """Take a source of chance of its own."""
         self.rng = self.simulation.random(f"{self.client.name} holds")
+        self.forgets = self.rules is not None and self.rng.random() < FORGETS
 
     @property
     def simulation(self) -> "Simulation":

@@ -7,7 +7,7 @@ from remuda.model.autohold import Autohold, decode_autohold
 from remuda.model.hold import BY_LOGIN, Hold, HoldSource
 from remuda.model.ids import NodeId
 from remuda.model.launch import Launch, Step
-from remuda.model.node import NodeState
+from remuda.model.node import Node, NodeState
 from remuda.store import paths
 from remuda.store.locks import holder
 from tests.simulation.history import History
@@ -16,6 +16,8 @@ from tests.simulation.timetable import Timetable
 
 #: A hold is gone so long after its end, whatever happens.
 OVERDUE_S: Final = 60.0
+#: And no lock keeps it for longer than this.
+FORGOTTEN_S: Final = 30.0
 
 
 @dataclass(slots=True)
@@ -24,10 +26,11 @@ class HoldRules:
 
     Attributes:
         times: So often one is extended, by the configuration.
-        most: So many may be kept by a provider, its replicas' races included; None: any.
+        most: So many may be kept by a provider; None: any.
         skew_s: Clocks of two launchers differ by at most this.
         wished: Node and contender by the token of each wish.
         granted, kept, fired: Tokens that were granted; nodes that were held; those of autoholds.
+        lapses: Nodes whose hold was over for longer than anybody's lock counts.
     """
 
     records: Records
@@ -40,6 +43,7 @@ class HoldRules:
     granted: set[str] = field(default_factory=set)
     kept: dict[NodeId, float] = field(default_factory=dict)
     fired: set[NodeId] = field(default_factory=set)
+    lapses: set[NodeId] = field(default_factory=set)
     longest_s: float = 0.0
 
     def launch_changed(self, provider: str, old: Launch | None, new: Launch | None) -> None:
@@ -48,13 +52,13 @@ class HoldRules:
         if new is None or hold is None or hold == before:
             return
         if hold.refused is None and hold.source is HoldSource.ASKED:
-            self._judge_granted(new, hold)
+            self._judge_granted(provider, new, hold)
         if hold.begun:
             self._judge_begun(provider, new, hold, before)
         if new.step is Step.CONDEMNED:
             self.history.fail(f"hold: {new.id} is condemned and held on")
 
-    def _judge_granted(self, launch: Launch, hold: Hold) -> None:
+    def _judge_granted(self, provider: str, launch: Launch, hold: Hold) -> None:
         token = hold.asked_token or ""
         if token in self.granted:
             return
@@ -65,6 +69,7 @@ class HoldRules:
             return
         if holder(self.records.names(paths.node_lock(launch.id))) != wished[1]:
             self.history.fail(f"hold: {launch.id} is kept for who has not its lock")
+        self._judge_count(provider)
 
     def _judge_begun(self, provider: str, launch: Launch, hold: Hold, before: Hold | None) -> None:
         since_s, ends_s = hold.since_s or 0.0, hold.ends_s or 0.0
@@ -87,12 +92,20 @@ class HoldRules:
             self.history.fail(f"hold: {launch.id} ends after the operator's maximum")
 
     def _judge_count(self, provider: str) -> None:
-        there = [self.records.node(NodeId(name)) for name in self.records.names(paths.NODES)]
-        held = [n for n in there if n is not None and n.state is NodeState.HOLD]
+        there = self.records.names(paths.launches(provider))
+        launches = [self.records.launch(provider, NodeId(name)) for name in there]
         # What clients hold without a word is bounded, not refused.
-        ours = [n for n in held if n.provider == provider and "remuda_hold" in n.doc]
+        ours = [
+            one.id
+            for one in launches
+            if one is not None
+            and one.step is Step.DONE
+            and one.hold is not None
+            and one.hold.refused is None
+            and one.hold.source in {HoldSource.ASKED, HoldSource.AUTOHOLD}
+        ]
         if self.most is not None and len(ours) > self.most:
-            self.history.fail(f"hold: {provider} keeps {len(ours)}, {self.most} at most may be")
+            self.history.fail(f"hold: {provider} keeps {ours}, {self.most} at most may be")
 
     def _judge_autohold(self, node_id: NodeId, name: str) -> None:
         one = self.autohold(name)
@@ -100,6 +113,18 @@ class HoldRules:
             self.history.fail(f"hold: {node_id} is kept by {name}, which is not counted down")
         if one is not None and len(one.fired) > one.count:
             self.history.fail(f"hold: {name} has kept {len(one.fired)} of {one.count}")
+
+    def lapsed(self, old: Node | None, new: Node | None, launch: Launch | None) -> bool:
+        """Whether a hold is ended by its own record, so long after its end that no lock counts."""
+        hold = None if launch is None else launch.hold
+        if old is None or new is None or hold is None or not hold.begun:
+            return False
+        ended = old.state is NodeState.HOLD and new.state is NodeState.DELETING
+        over_s = self.timetable.clock.now_s() - (hold.ends_s or 0.0)
+        if ended and over_s >= FORGOTTEN_S - self.skew_s:
+            self.lapses.add(old.id)
+            return True
+        return False
 
     def autohold(self, name: str) -> Autohold | None:
         """Return an autohold as it is."""
@@ -121,5 +146,5 @@ class HoldRules:
                 continue
             late_s = now_s - (hold.ends_s or 0.0)
             self.longest_s = max(self.longest_s, late_s)
-            if late_s > OVERDUE_S and not self.records.locked_by_user(node.id):
+            if late_s > OVERDUE_S:
                 self.history.fail(f"hold: {node.id} is held {late_s:.0f} s after its end")

@@ -114,13 +114,21 @@ class Oracle(Records):
         """Judge what a transaction has done."""
         who = self.launchers.get(session_id)
         for node_id, node in before.nodes.items():
-            self._node_changed(
-                who, node_id, node, self.node(node_id), locked=before.locked[node_id]
-            )
+            if not self._lapsed(before, node_id):
+                self._node_changed(
+                    who, node_id, node, self.node(node_id), locked=before.locked[node_id]
+                )
         for request_id, request in before.requests.items():
             self._request_changed(who, request_id, request, self.request(request_id))
         for (provider, node_id), launch in before.launches.items():
             self._launch_changed(provider, node_id, launch, self.launch(provider, node_id))
+
+    def _lapsed(self, before: _Before, node_id: NodeId) -> bool:
+        """Whether a hold was ended that its lock may not keep any longer, and nothing else."""
+        launches = (one for key, one in before.launches.items() if key[1] == node_id)
+        return self.holds is not None and any(
+            self.holds.lapsed(before.nodes[node_id], self.node(node_id), one) for one in launches
+        )
 
     def _node_changed(
         self, who: str | None, node_id: NodeId, old: Node | None, new: Node | None, *, locked: bool

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from remuda.cli.output import Sheet, age, broken_notes
 from remuda.insight import tree
+from remuda.insight.holding import by_whom, circumstances
 from remuda.model import launch as launch_record
 from remuda.model.autohold import Autohold, decode_autohold
 from remuda.model.codec import CorruptRecordError
@@ -101,7 +102,7 @@ def _row(node: Node, launch: Launch, hold: Hold, now_s: float) -> tuple[str, ...
         age(hold.for_s) if hold.ends_s is None else age(max(0.0, hold.ends_s - now_s)),
         f"{len(more)} ({'; '.join(more)})" if more else "-",
         f"{launch.cores} cores, {launch.ram_mib / 1024:g} GiB{volume}",
-        str(hold.source) if hold.autohold is None else f"autohold {hold.autohold}",
+        by_whom(hold),
         _note(hold),
     )
 
@@ -109,14 +110,7 @@ def _row(node: Node, launch: Launch, hold: Hold, now_s: float) -> tuple[str, ...
 def _note(hold: Hold) -> str:
     if hold.refused is not None:
         return f"refused: {hold.refused}"
-    told = [hold.reason]
-    if hold.lost is not None:
-        told.append(f"LOST: {hold.lost}")
-    if hold.bounded is not None:
-        told.append(f"bounded: {hold.bounded}")
-    if hold.logins:
-        told.append(f"logged in: {', '.join(hold.logins)}")
-    return "; ".join(one for one in told if one)
+    return "; ".join(one for one in (hold.reason, *circumstances(hold)) if one)
 
 
 def autoholds_sheet(store: Store, *, now_s: float) -> Sheet:

@@ -45,14 +45,15 @@ from tests.support.commands import CommandHarness
 VIEWS: Final[Mapping[str, tuple[tuple[click.Command, tuple[str, ...]], ...]]] = {
     "request": ((requests, ()), (status, ()), (explain, (REQUEST,))),
     "builder's request": ((requests, ()), (status, ()), (explain, (badimages.ASKING,))),
-    "launch": ((holds, ()),),
+    "launch": ((holds, ()), (nodes, ()), (explain, (NODE,))),
     "node": (
         (holds, ()),
         (nodes, ()),
         (nodes, ("--state", "ready", "--label", "small")),
+        (explain, (NODE,)),
         (status, ()),
     ),
-    "status": ((pools, ()), (status, ())),
+    "status": ((pools, ()), (status, ()), (explain, (NODE,))),
     "pool": ((pools, ()), (explain, (REQUEST,))),
     "replica": ((status, ()),),
     "autohold": ((autohold, ("list",)),),
@@ -67,7 +68,7 @@ VIEWS: Final[Mapping[str, tuple[tuple[click.Command, tuple[str, ...]], ...]]] = 
     "tally": ((list_images, ()), (show, ("debian",))),
     "plain tally": ((show, ("debian",)),),
     "last use": ((list_images, ()), (show, ("debian",))),
-    "take-home image": ((holds, ()),),
+    "take-home image": ((holds, ()), (nodes, ()), (explain, (NODE,))),
     "take-home end": ((holds, ()),),
     "image log": ((log, ("debian/12",)), (show, ("debian/12",))),
 }

@@ -238,7 +238,7 @@ def test_explain_of_a_node_says_what_tells_of_it(harness: CommandHarness) -> Non
     result = harness.call(explain, "3000000001")
 
     assert result.exit_code == 2
-    assert "is no request, but a node: `remuda capsule 3000000001`" in result.stderr
+    assert "is no request, but a node, and there is none: `remuda capsule" in result.stderr
 
 
 def test_explain_without_any_launcher_says_so(harness: CommandHarness) -> None:

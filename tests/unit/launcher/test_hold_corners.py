@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from launcher.actions import Plan
+from launcher.hold import showing
 from launcher.hold.actions import AnswerHold, LookIn, NoteHold
 from launcher.hold.extending import by_login, extended
 from launcher.hold.granting import answer
@@ -66,7 +67,7 @@ def test_a_builder_s_machine_is_not_kept() -> None:
     assert view.node is not None
     assert view.launch is not None
     view.launch = replace(view.launch, label=image_label("debian", ImageUse.MAKE))
-    found = answer(made, view, view.node, Plan())
+    found = answer(made, view, view.node, NOW, Plan())
     assert found is not None
     assert found.hold.refused == "it is a builder's machine"
 
@@ -163,3 +164,24 @@ def test_a_machine_that_nobody_can_log_in_to_is_not_looked_at() -> None:
     nowhere.launch = replace(nowhere.launch, address=None)
     nowhere.server.shown = nowhere.node = None
     assert "nobody knows the address" in str(order(nowhere, policy, None))
+
+
+def test_the_status_endpoint_shows_holds_and_those_first_that_end_first() -> None:
+    """A hundred at most, and how many there are."""
+    made = ruled()
+    held(made, HELD)
+    held(made, replace(HELD, ends_s=NOW.wall_s + 5.0, logins=("ada",)), 2)
+    wished(made, number=3)
+    held(made, None, 4)
+    held(made, replace(GRANTED, refused="no"), 5)
+    for number in range(10, 130):
+        held(made, replace(HELD, ends_s=NOW.wall_s + 90_000.0), number)
+    told = showing.shown(made)
+    assert (told["count"], len(told["first"])) == (122, showing.SHOWN_MAX)
+    first = told["first"][0]
+    assert (first["ends_at_s"], first["owner"], first["logins"]) == (
+        NOW.wall_s + 5.0,
+        "ada",
+        ["ada"],
+    )
+    assert (first["begun"], first["by"], first["take_home"]) == (True, "asked", None)

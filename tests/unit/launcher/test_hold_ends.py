@@ -4,12 +4,17 @@ from dataclasses import replace
 
 from launcher.hold.actions import LookIn
 from launcher.hold.view import Visit
+from launcher.hold.writes import note_hold
 from launcher.node.actions import Condemn
+from launcher.node.steps import take_launch
+from launcher.node.view import LockView, NodeView
 from remuda.cloud.api import ServerStatus
 from remuda.model.hold import BY_LOGIN
-from tests.unit.launcher.test_holds import HELD, at, held, next_of, noted, ruled
+from remuda.store import paths
+from remuda.store.api import Set
+from tests.unit.launcher.test_holds import CONTENDER, HELD, at, held, next_of, noted, ruled
 from tests.unit.launcher.test_lifecycle import shown
-from tests.unit.launcher.worlds import NOW
+from tests.unit.launcher.worlds import NOW, think
 
 
 def test_people_are_told_before_the_end_and_looked_for_at_it() -> None:
@@ -64,6 +69,101 @@ def test_a_machine_that_nobody_uses_ends_sooner_if_the_rules_say_so() -> None:
     assert "(holds: idle-end)" in (found.hold.bounded or "")
     view.visit = replace(view.visit, logins=("ada",))
     assert noted(made, view, at(1801.0)).hold.idle_since_s is None
+
+
+def test_a_maximum_that_is_newer_than_a_hold_leaves_its_people_a_warning() -> None:
+    """What would be over by it already ends after `warn-before`, or at its own end before that."""
+    made = ruled(most_s=3600.0, **{"warn-before": "10m"})
+    view = held(made, None)
+    assert view.node is not None
+    for own_s, ends_s in ((90_000.0, 600.0), (7300.0, 100.0)):
+        since_s = NOW.wall_s - 7200.0
+        view.node = replace(view.node, state_time_s=since_s, hold_expiration=own_s)
+        found = noted(made, view).hold
+        assert found.ends_s == found.latest_s == NOW.wall_s + ends_s
+        assert found.bounded == "no hold is longer than 1 h (max-hold-age)"
+
+
+def test_a_lock_that_nobody_lets_go_keeps_a_hold_for_moments_only() -> None:
+    """It goes on under the lock, in our own record; those in the lock are named."""
+    made = ruled(**{"warn-before": 0, "extend": {"times": 0}})
+    view = locked(held(made))
+    view.server.shown = shown(ServerStatus.ERROR)
+    written = note_hold(made, view, noted(made, view), now_s=NOW.wall_s)
+    assert [one.path for one in written if isinstance(one, Set)] == [
+        paths.launch(made.policy.provider, view.id)
+    ]
+    view.server.shown = shown()
+    assert next_of(made, view, at(3595.0)) is None
+    plan = think(made, at(3595.0))
+    assert [a.due_s for a in plan.alarms if a.name == view.id] == [NOW.mono_s + 3625.0]
+    assert next_of(made, view, at(3624.9)) is None
+    ended = next_of(made, view, at(3625.0))
+    assert ended == Condemn(
+        node=view.id,
+        cause="its hold is over, and its lock was not let go for 30 s",
+        lapsed=(CONTENDER,),
+    )
+
+
+def test_a_locked_hold_that_is_over_when_it_is_seen_first_is_put_on_record_first() -> None:
+    """Without our own record of it no lock is passed over."""
+    made = ruled(**{"warn-before": 0, "extend": {"times": 0}})
+    view = locked(held(made, None))
+    assert view.node is not None
+    view.node = replace(view.node, hold_expiration=1.0, state_time_s=NOW.wall_s - 3600.0)
+    found = noted(made, view)
+    assert found.hold.ends_s == NOW.wall_s - 3599.0
+    assert view.launch is not None
+    view.launch = replace(view.launch, hold=found.hold)
+    ended = next_of(made, view)
+    assert isinstance(ended, Condemn)
+    assert ended.lapsed == (CONTENDER,)
+
+
+def locked(view: NodeView) -> NodeView:
+    """Leave somebody in the lock of a node."""
+    view.lock = LockView(exists=True, contenders=frozenset({CONTENDER}))
+    return view
+
+
+def test_who_could_not_be_told_is_told_a_little_later() -> None:
+    """A look that did not come through is no warning; it is not tried without a pause."""
+    made = ruled(**{"warn-before": "10m", "extend": {"times": 0}})
+    view = held(made)
+    view.visit = Visit(at_s=NOW.wall_s + 2996.0, logins=None, warned=False, why="no route")
+    found = noted(made, view, at(2996.0))
+    assert (found.news, found.hold.warned_s) == ((), None)
+    assert view.launch is not None
+    view.launch, view.visit = replace(view.launch, hold=found.hold), None
+    assert next_of(made, view, at(3055.0)) is None
+    look = next_of(made, view, at(3056.0))
+    assert isinstance(look, LookIn)
+    assert look.warning is not None
+
+
+def test_a_clock_that_is_set_back_ends_no_looks() -> None:
+    """What is in the record from a time that is yet to come was by now at the latest."""
+    made = ruled(**{"warn-before": "10m", "idle-end": "30m"})
+    ahead = replace(HELD, seen_s=NOW.wall_s + 9000.0, idle_since_s=NOW.wall_s + 8000.0)
+    view = held(made, replace(ahead, warned_s=NOW.wall_s + 9000.0))
+    assert isinstance(next_of(made, view, at(2996.0)), LookIn)
+    view.visit = Visit(at_s=NOW.wall_s + 2996.0, logins=(), warned=False)
+    found = noted(made, view, at(2996.0)).hold
+    assert found.seen_s == found.idle_since_s == NOW.wall_s + 2996.0
+    assert found.warned_s == NOW.wall_s + 9000.0
+
+
+def test_a_look_that_is_on_record_is_news_no_more() -> None:
+    """Though the answer to its transaction was lost."""
+    made = ruled(**{"warn-before": 0, "idle-end": "30m"})
+    view = held(made)
+    view.visit = Visit(at_s=NOW.wall_s + 446.0, logins=(), warned=False)
+    found = noted(made, view, at(446.0)).hold
+    assert view.launch is not None
+    take_launch(view, replace(view.launch, hold=found), latest_listing=0)
+    assert view.visit is None
+    assert next_of(made, view, at(447.0)) is None
 
 
 def test_the_death_of_its_server_is_shown() -> None:

@@ -128,13 +128,20 @@ def test_who_does_not_say_how_long_gets_the_default() -> None:
 
 
 def test_limits_count_what_is_kept_and_what_is_granted() -> None:
-    """Also in the same plan."""
+    """One at a time: who comes second waits until the first is on record."""
     made = ruled(**{"max-per-owner": 2})
     held(made, number=5)
     first, second = wished(made, number=1), wished(made, replace(WISH, token="t2"), number=2)
-    answers = {one.node: one.hold.refused for one in of_kind(think(made), AnswerHold)}
-    assert answers[first.id] is None
-    assert "ada has 2 held machines already" in (answers[second.id] or "")
+    plan = think(made)
+    (granted,) = of_kind(plan, AnswerHold)
+    assert (granted.node, granted.hold.refused) == (first.id, None)
+    assert second.id in {one.name for one in plan.alarms if one.due_s == NOW.mono_s + 0.1}
+    assert first.launch is not None
+    first.launch = replace(first.launch, hold=granted.hold)
+    made.touch_node(first)
+    (refused,) = of_kind(think(made), AnswerHold)
+    assert refused.node == second.id
+    assert "ada has 2 held machines already" in (refused.hold.refused or "")
 
 
 def test_a_machine_of_which_an_image_is_made_is_not_kept() -> None:

@@ -286,23 +286,20 @@ def test_a_promised_node_is_kept_as_long_as_its_request_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    ("expiration", "max_age", "ends"),
+    ("expiration", "ends"),
     [
-        (60, None, True),
-        (3600, None, False),
-        (None, None, False),
-        (3600, 60.0, True),
-        ((NOW.wall_s - 1) * 1000.0 + 1e12, None, False),
+        (60, True),
+        (3600, False),
+        (None, False),
+        ((NOW.wall_s - 1) * 1000.0 + 1e12, False),
     ],
 )
 def test_a_hold_ends_with_its_time(
     expiration: float | None,
-    max_age: float | None,
     ends: bool,  # noqa: FBT001
 ) -> None:
-    """Seconds from its beginning, epoch milliseconds, or the installation's bound."""
+    """Seconds from its beginning, or epoch milliseconds."""
     made = world()
-    made.policy = replace(made.policy, max_hold_age_s=max_age)
     view = add_node(made, 1, state=NodeState.HOLD)
     assert view.node is not None
     view.node = replace(view.node, hold_expiration=expiration, state_time_s=NOW.wall_s - 100.0)

@@ -8,6 +8,7 @@ import pytest
 
 from launcher.claim import writes as claim_writes
 from launcher.node import writes as node_writes
+from launcher.node.actions import Condemn
 from launcher.node.view import NodeView
 from launcher.request import writes as request_writes
 from launcher.world import World
@@ -21,6 +22,7 @@ from remuda.model.request import RequestState
 from remuda.store import paths
 from remuda.store.api import (
     Create,
+    Delete,
     ExistsError,
     MissingError,
     NotEmptyError,
@@ -195,6 +197,10 @@ def test_a_claim_takes_the_lock_the_request_and_the_ledger_at_once(bench: Bench)
         bench.commit([Create(path=paths.request_lock(view.id))])
 
 
+def _gone(view: NodeView, *lapsed: str) -> Condemn:
+    return Condemn(node=view.id, cause="too old", lapsed=lapsed)
+
+
 @pytest.mark.parametrize("action", ["free", "condemn"])
 def test_a_node_under_its_users_lock_is_not_touched(bench: Bench, action: str) -> None:
     """The proof is part of the transaction, not a look before it."""
@@ -203,17 +209,35 @@ def test_a_node_under_its_users_lock_is_not_touched(bench: Bench, action: str) -
     know(view, exists=True)
     ops = {
         "free": lambda: node_writes.free(view, now_s=NOW.wall_s),
-        "condemn": lambda: node_writes.condemn(bench.world, view, "why", now_s=NOW.wall_s),
+        "condemn": lambda: node_writes.condemn(bench.world, view, _gone(view), now_s=NOW.wall_s),
     }[action]()
 
     with pytest.raises(NotEmptyError):
         bench.commit(ops)
 
 
+def test_who_is_left_in_a_lock_is_removed_by_name_and_nobody_who_came_since(bench: Bench) -> None:
+    """All of it in one transaction: nobody loses the lock to a deletion that does not happen."""
+    view = bench.node(1, state=NodeState.HOLD)
+    lock = paths.node_lock(view.id)
+    forgotten, later = f"{'a' * 32}__lock__0000000000", f"{'b' * 32}__lock__0000000001"
+    bench.commit([Create(path=lock), Create(path=f"{lock}/{forgotten}")])
+    know(view, exists=True)
+    bench.commit([Create(path=f"{lock}/{later}")])
+    action = _gone(view, forgotten)
+    with pytest.raises(NotEmptyError):
+        bench.commit(node_writes.condemn(bench.world, view, action, now_s=NOW.wall_s))
+    assert bench.store.children(lock) == (forgotten, later)
+    bench.commit([Delete(path=f"{lock}/{later}")])
+    bench.commit(node_writes.condemn(bench.world, view, action, now_s=NOW.wall_s))
+    assert bench.store.children(paths.node(view.id)) == ()
+    assert b'"deleting"' in bench.read(paths.node(view.id))
+
+
 def test_condemn_writes_both_records(bench: Bench) -> None:
     """The users' record says so, too, and no lock directory is left."""
     view = bench.node(1)
-    bench.commit(node_writes.condemn(bench.world, view, "too old", now_s=NOW.wall_s))
+    bench.commit(node_writes.condemn(bench.world, view, _gone(view), now_s=NOW.wall_s))
     launch = launches.decode(view.id, bench.read(paths.launch("here", view.id)))
 
     assert (launch.step, launch.why) == (Step.CONDEMNED, "too old")

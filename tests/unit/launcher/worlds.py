@@ -73,7 +73,7 @@ def world(**changes: Any) -> World:
     made = World(policy=policy(**changes), peers=Peers(me=ME, provider="here"))
     made.attendance.connected = made.attendance.registered = True
     made.awake_since_s = 1.0
-    made.ledger_version = made.drawn = 0
+    made.ledger_version = made.holds_version = made.drawn = 0
     made.pool_ids = {name: f"id-{name}" for name in made.policy.pools}
     add_replica(made, "here", ME)
     for name, pool in made.policy.pools.items():

@@ -130,7 +130,7 @@ def test_json_tells_everything_as_lines(harness: CommandHarness) -> None:
     result = harness.call(run, "small", "--json", "--", "x")
     events = [json.loads(line) for line in result.stdout.splitlines()]
 
-    assert [one["event"] for one in events] == ["node", "output", "exit", "done"]
+    assert [one["event"] for one in events] == ["node", "output", "exit", "done", "hint"]
     assert events[1]["text"] == "\N{REPLACEMENT CHARACTER}\n"
     assert events[3] == {"event": "done", "code": 1}
 

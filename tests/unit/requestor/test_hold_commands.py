@@ -235,6 +235,16 @@ def test_there_are_no_more_autoholds_than_launchers_look_at(
     assert "launchers look at no more" in result.stderr
 
 
+def test_an_autohold_for_longer_than_anybody_keeps_a_machine_is_refused(site: Site) -> None:
+    """With the rule; as long as a provider does not say how long that is, it is waited for."""
+    words = ("add", "--label", "small", "--reason", "x", "--for")
+    assert site.harness.call(autohold, *words, "90d").exit_code == 0
+    site.harness.launcher.status(max_hold_age_s=14 * 86_400.0)
+    result = site.harness.call(autohold, *words, "90d")
+    assert "longer than 14d0h (max-hold-age): --for 90d0h would keep none" in result.stderr
+    assert site.harness.call(autohold, *words, "14d").exit_code == 0
+
+
 def test_an_autohold_that_cannot_be_read_can_be_removed(site: Site) -> None:
     """With --force alone."""
     store = site.harness.launcher.store

@@ -44,6 +44,7 @@ TABLE = {
     paths.INSTALLATION: R,
     paths.NODE_COUNTER: R,
     paths.ledger("a"): R,
+    paths.hold_ledger("a"): R,
     paths.launch("a", NODE): R,
     paths.claim("a", REQUEST): R,
     paths.replicas("a"): R,

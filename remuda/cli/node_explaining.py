@@ -1,0 +1,118 @@
+"""What `remuda explain` says of a node: who has it, for whom it is kept, and until when."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from remuda.cli.errors import CommandFailedError, MistakeError
+from remuda.cli.output import age
+from remuda.cli.views.holds import hold_json
+from remuda.cli.views.takehomes import take_home_json
+from remuda.insight import holding, tree
+from remuda.insight.facts import facts_of
+from remuda.insight.holding import Room
+from remuda.insight.tree import TreeReader
+from remuda.model.hold import Hold
+from remuda.model.ids import NodeId
+from remuda.model.job import whose
+from remuda.model.launch import Launch
+from remuda.model.node import Node, NodeState
+from remuda.model.takehome import TakeHome
+from remuda.moments import when
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeExplanation:
+    """What is known of one node.
+
+    Attributes:
+        launch: Ours of it, if it has a hold.
+        image: To be taken home; None: there is none.
+        room: How much of its pool is kept for people; None: nobody knows its pool.
+    """
+
+    node: Node
+    launch: Launch | None
+    image: TakeHome | None
+    room: Room | None
+
+    @property
+    def hold(self) -> Hold | None:
+        """What became of the wish that it be kept; None: nobody has wished that."""
+        return None if self.launch is None else self.launch.hold
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the explanation with the stable keys of docs/cli.md."""
+        launch, hold = self.launch, self.hold
+        return {
+            "node": self.node.id,
+            "state": str(self.node.state),
+            "hold": hold_json(self.node, launch, hold) if launch and hold else None,
+            "take_home": None if self.image is None else take_home_json(self.image),
+            "pool_held": None if self.room is None else self.room.held,
+            "pool_instances_max": None if self.room is None else self.room.most,
+        }
+
+    def sentences(self, now_s: float) -> list[str]:
+        """Return the same for people."""
+        facts = facts_of(self.node)
+        where = f"{facts.label}, {facts.provider or '?'}, pool {facts.pool or '?'}"
+        told = [f"node {facts.id} ({where}) is {facts.state}"]
+        asked = whose(facts.requestor, facts.job) if facts.allocated_to else ""
+        if asked:
+            told.append(f"it was given to {asked}")
+        if self.hold is not None:
+            told += _of_hold(self.hold, now_s)
+        elif self.node.state is NodeState.HOLD:
+            told.append("no launcher has put its hold on record yet")
+        told += holding.image_words(self.image)
+        if self.room is not None and (self.hold is not None or self.room.held):
+            told.append(f"in pool {facts.pool} {self.room.said}")
+        return [*told, f"`remuda capsule {facts.id}` tells how it was made"]
+
+
+def _of_hold(hold: Hold, now_s: float) -> list[str]:
+    owner = hold.owner or "nobody"
+    if hold.refused is not None:
+        return [f"it is not kept for {owner}: {hold.refused}"]
+    if hold.ends_s is None:
+        told = [f"it is kept for {owner} for {age(hold.for_s)} once its job lets it go"]
+    else:
+        left = f"{age(hold.ends_s - now_s)} left" if now_s < hold.ends_s else "over"
+        told = [f"it is held for {owner} until {when(hold.ends_s)} ({left})"]
+    told[0] += f": {hold.reason}" if hold.reason else ""
+    job = "" if hold.job is None else f", after job {hold.job}"
+    told.append(f"by the word of {holding.by_whom(hold)}{job}; owners are unproven")
+    told += holding.circumstances(hold)
+    if hold.seen_s is not None:
+        who = "somebody" if hold.logins else "nobody that we know"
+        told.append(f"{age(now_s - hold.seen_s)} ago {who} was logged in")
+    return told
+
+
+def read_node_explanation(read: TreeReader, node_id: str) -> NodeExplanation:
+    """Read all there is to say about one node.
+
+    Raises:
+        MistakeError: If there is none.
+        CommandFailedError: If its record cannot be read.
+        StoreAwayError: If an answer did not come in time.
+    """
+    level = tree.nodes(read)
+    if node_id in level.corrupt:
+        raise CommandFailedError(f"node {node_id}: {level.corrupt[node_id]}", 1)
+    node = level.records.get(node_id)
+    if node is None:
+        raise MistakeError(
+            f"{node_id} is no request, but a node, and there is none: `remuda capsule {node_id}` "
+            "tells of it if it failed"
+        )
+    provider, name = node.provider or "", NodeId(node_id)
+    room = None
+    if provider and node.pool:
+        room = holding.room_of(read, level.records.values(), provider, node.pool)
+    return NodeExplanation(
+        node=node,
+        launch=holding.read_launches(read, [provider] if provider else []).get(name),
+        image=holding.read_images(read).get(name),
+        room=room,
+    )
