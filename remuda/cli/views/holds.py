@@ -82,6 +82,8 @@ def hold_json(node: Node, launch: Launch, hold: Hold) -> Mapping[str, Any]:
             {"fingerprint": one.fingerprint, "name": one.name, "refused": one.refused}
             for one in hold.keys
         ],
+        "host_key": None if hold.host_key is None else str(hold.host_key.step),
+        "host_key_why": None if hold.host_key is None else hold.host_key.why,
         "cores": launch.cores,
         "ram_mib": launch.ram_mib,
         "volume_gib": launch.volume_gib,
@@ -114,6 +116,8 @@ def _note(hold: Hold) -> str:
         told.append(f"LOST: {hold.lost}")
     if hold.bounded is not None:
         told.append(f"bounded: {hold.bounded}")
+    if hold.host_key is not None and hold.host_key.why is not None:
+        told.append(f"its host key is kept: {hold.host_key.why}")
     if hold.logins:
         told.append(f"logged in: {', '.join(hold.logins)}")
     return "; ".join(one for one in told if one)

@@ -17,6 +17,7 @@ from launcher.policy import compile_policy
 from launcher.world import World
 from remuda.config.holds import CertificatesFrom, HoldsFrom
 from remuda.config.model import Config
+from remuda.model.heldkey import HostKeyChange, HostKeyStep
 from remuda.model.hold import Hold, HoldKey, HoldSource
 from remuda.model.holdwish import HOLD_KEY, KEYS_MAX, HoldWish, KeyWish, wish_doc
 from remuda.model.node import NodeState
@@ -41,6 +42,7 @@ HOLD = Hold(
     for_s=3600.0,
     since_s=NOW.wall_s,
     ends_s=NOW.wall_s + 3600.0,
+    host_key=HostKeyChange(step=HostKeyStep.KEPT, at_s=NOW.wall_s, why="this is of keys of people"),
 )
 
 
