@@ -3,6 +3,7 @@
 from typing import Final
 
 from launcher.hostkey.actions import MakeHostKey, SwitchHostKey
+from launcher.node.sshd import FIND_SSHD
 from launcher.node.view import NodeView
 from launcher.node.visiting import visit
 from launcher.policy import Policy
@@ -15,41 +16,21 @@ MAKE: Final = "make host key"
 SWITCH: Final = "switch host key"
 #: A machine says its new key behind this.
 _SAID: Final = "remuda-made "
-#: The sshd that listens is the one whose child this script is: of several on a machine just that
-#: one has let us in. Where each connection has an sshd of its own (inetd, a socket unit) nobody
-#: listens, and nothing needs to be told. OpenSSH from 8.2 on names itself `sshd: PATH ARGUMENTS
-#: [listener]`. Its host keys are those that its own settings name.
-_SSHD: Final = r"""#!/bin/sh
+#: The files that its sshd has host keys in; which of them the key that it shows, and the new one.
+_FILES: Final = (
+    r"""#!/bin/sh
 set -euf
 umask 077
 fail() {
     printf '%s\n' "$1" >&2
     exit 1
 }
-listener='' sshd='' settings='' pid=$$
-while [ "${pid:-0}" -ge 1 ]; do
-    title=$(tr '\000' ' ' <"/proc/$pid/cmdline" | head -c 4096)
-    case $title in
-    'sshd: '*' [listener]'*)
-        title=${title#sshd: }
-        title=${title%% \[listener\]*}
-        ;;
-    esac
-    case ${title%% *} in
-    */sshd)
-        listener=$pid sshd=${title%% *} wanted=''
-        for word in $title; do
-            [ -z "$wanted" ] || settings="$settings $wanted $word"
-            case $word in -f | -h | -o) wanted=$word ;; *) wanted='' ;; esac
-        done
-        ;;
-    esac
-    pid=$(sed -n 's/^PPid:[^0-9]*//p' "/proc/$pid/status")
-done
-[ -n "$sshd" ] || sshd=$(command -v sshd || echo /usr/sbin/sshd)
+"""
+    + FIND_SSHD
+    + r"""
 [ -x "$sshd" ] || fail 'there is no sshd of OpenSSH on the machine'
 command -v ssh-keygen >/dev/null || fail 'there is no ssh-keygen on the machine'
-said=$("$sshd" -T $settings 2>/dev/null) || fail "$sshd does not say its settings"
+[ -n "$said" ] || fail "$sshd does not say its settings"
 paths=$(printf '%s\n' "$said" | sed -n 's/^hostkey //p')
 public() {
     ssh-keygen -y -P '' -f "$1" 2>/dev/null </dev/null | cut -d ' ' -f 1,2
@@ -61,10 +42,11 @@ for path in $paths; do
     [ "$shown" != "${2-}" ] || there=$path
 done
 """
+)
 #: The argument is the key that the machine shows. What lies in the new one's place goes: of a key
 #: that was there before, nobody knows who else has it.
 _MAKE: Final = (
-    _SSHD
+    _FILES
     + r"""
 [ -n "$target" ] || fail 'no file of its sshd has the host key that it shows'
 new=$target.remuda-new
@@ -79,7 +61,7 @@ printf 'remuda-made %s\n' "$(public "$new")"
 #: new key at the latest when sshd is started the next time. Other keys go: whoever was root knows
 #: those, too, and nobody of ours believes them.
 _SWITCH: Final = (
-    _SSHD
+    _FILES
     + r"""
 if [ -z "$there" ]; then
     [ -n "$target" ] || fail 'no file of its sshd has the host key that it shows'
