@@ -40,15 +40,30 @@ def keep_keys(
         return None  # nobody can tell what it wishes
     wishes = () if wish is None else wish.keys
     answered = {one.token for one in hold.keys}
-    for one in wishes:
-        if one.token not in answered:
-            left = len({more.token for more in wishes} - answered) - 1
-            room = KEYS_MAX - len(hold.keys) - left
-            why = stranger(policy, hold, node, one.by)
-            if why is not None:
-                return _refused(policy, view, one, why, now)
-            return _answer(policy, view, hold, one, room=room, now=now)
-    return _taken_back(view, hold, {one.token for one in wishes})
+    new = next((one for one in wishes if one.token not in answered), None)
+    wished = {one.token for one in wishes}
+    words = _words_left(view, hold, wished)
+    if words is not None or new is None:
+        return words or _taken_back(view, hold, wished)
+    if why := stranger(policy, hold, node, new.by):
+        return _refused(policy, view, new, why, now)
+    room = KEYS_MAX - len(hold.keys) - (len(wished - answered) - 1)
+    return _answer(policy, view, hold, new, room=room, now=now)
+
+
+def keys_left(view: NodeView, hold: Hold | None) -> SetKeys | NoteKeys | None:
+    """Return what takes keys off a machine that lives on after its hold, or None.
+
+    It is to be deleted, and its cloud has not done so: whoever could log in could go on for hours.
+    That is tried once, for the deletion is what counts.
+    """
+    if hold is None or view.keys.given_up:
+        return None
+    if view.keys.token is not None:
+        return NoteKeys(node=view.id, token=view.keys.token, keys=view.keys.tried)
+    there = (one for one in hold.keys if one.refused is None)
+    one = next(there, None)
+    return None if one is None else SetKeys(node=view.id, token=one.token, account=one.account)
 
 
 def _answer(
@@ -120,12 +135,17 @@ def _found(
     return FetchKeys(node=view.id, url=keys) if fetched is None else fetched
 
 
+def _words_left(view: NodeView, hold: Hold, wished: set[str]) -> NoteKeys | None:
+    """Return what forgets a refusal of what nobody wishes any more: it takes a key's place."""
+    for one in hold.keys:
+        if one.refused is not None and one.token not in wished:
+            return NoteKeys(node=view.id, token=one.token, keys=())
+    return None
+
+
 def _taken_back(view: NodeView, hold: Hold, wished: set[str]) -> KeyAction | None:
     """Return what takes keys off that nobody wishes any more."""
     for one in hold.keys:
-        if one.token in wished:
-            continue
-        if one.refused is not None:
-            return NoteKeys(node=view.id, token=one.token, keys=())
-        return SetKeys(node=view.id, token=one.token, account=one.account)
+        if one.token not in wished:
+            return SetKeys(node=view.id, token=one.token, account=one.account)
     return None
