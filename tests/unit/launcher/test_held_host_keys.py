@@ -13,18 +13,20 @@ from launcher.hostkey.events import HostKeyTried
 from launcher.hostkey.hand_change import HostKeyHands
 from launcher.hostkey.orders import MAKE, SWITCH, made_key, make_order, switch_order
 from launcher.hostkey.results import TRIES_MAX
+from launcher.hostkey.view import HostKeyNews
 from launcher.hostkey.writes import note_host_key
 from launcher.node.probing import probe_target
 from launcher.node.view import NodeView
 from launcher.world import World
 from remuda.config.holds import HoldsFrom
+from remuda.frame.work import Written
 from remuda.model import launch as launches
 from remuda.model import node as nodes
 from remuda.model.heldkey import HostKeyChange, HostKeyEvent, HostKeyStep
 from remuda.model.hold import Hold, HoldSource
 from remuda.model.node import NodeState
 from remuda.ssh.api import ProofSpec
-from remuda.store.api import Set
+from remuda.store.api import Set, StaleWriteError
 from tests.fakes.clock import ManualClock
 from tests.fakes.prover import Exit, FakeProver, Machine
 from tests.unit.launcher.works import Works
@@ -256,3 +258,19 @@ def test_news_of_what_is_not_on_record_are_none() -> None:
     view.launch = replace(view.launch, hold=None)
     works.results.take(late, NOW)
     works.results.take(replace(late, node="gone"), NOW)
+
+
+@pytest.mark.parametrize("step", list(HostKeyStep))
+def test_what_is_written_is_no_news_any_more(step: HostKeyStep) -> None:
+    """The next step is judged by the record alone."""
+    made = world()
+    works, view = Works(made), held(made)
+    change = HostKeyChange(step=step, at_s=NOW.wall_s, key=NEW)
+    view.host_key = HostKeyNews(before=None, after=change)
+    action = judged(made, view)
+    assert isinstance(action, NoteHostKey)
+    works.results.take(Written(action=action, result=()), NOW)
+    assert view.host_key is None
+    view.host_key = HostKeyNews(before=None, after=change)
+    works.results.take(Written(action=action, result=StaleWriteError("x", "somebody wrote")), NOW)
+    assert view.host_key is not None

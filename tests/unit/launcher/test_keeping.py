@@ -358,6 +358,8 @@ def test_keys_are_taken_off_a_machine_that_outlives_its_hold() -> None:
     works.results.take(replace(tried(view, why=None), token="k1"), NOW)
     (note,) = of_kind(think(made), NoteKeys)
     assert note == NoteKeys(node=view.id, token="k1", keys=())
+    view.server.accept_delete(made.cloud.listing - 1)  # a later listing shows it running
+    assert len(of_kind(think(made), NoteKeys)) == 1
     works.results.take(tried(view, why="it is away", again=True), NOW)
     assert (view.keys.given_up, view.patience.retry_s) == (True, 0.0)
     assert of_kind(think(made), SetKeys, NoteKeys) == []
