@@ -14,6 +14,8 @@ from launcher.guest.actions import KINDS as GUESTS
 from launcher.guest.actions import FetchKeys, LetIn, NoteGuest, NoteKeys, SetKeys
 from launcher.hold.actions import KINDS as HOLDS
 from launcher.hold.actions import AnswerHold, DropAutohold, KeepNode, LookIn, NoteHold
+from launcher.hostkey.actions import KINDS as HOST_KEYS
+from launcher.hostkey.actions import MakeHostKey, NoteHostKey, SwitchHostKey
 from launcher.image.actions import KINDS as IMAGES
 from launcher.image.actions import NoteUse
 from launcher.lanes import Kinds, Lane
@@ -80,6 +82,9 @@ Action = (
     | SetKeys
     | FetchKeys
     | NoteKeys
+    | MakeHostKey
+    | SwitchHostKey
+    | NoteHostKey
     | AnswerHold
     | KeepNode
     | NoteHold
@@ -114,6 +119,7 @@ KINDS: Final[Kinds] = {
     **GUESTS,
     **TAKE_HOMES,
     **HOLDS,
+    **HOST_KEYS,
     **IMAGES,
     **SERVERS,
     **PROVIDER,
@@ -134,6 +140,8 @@ MARKS: Final[Mapping[type, str]] = {
     LetIn: "let in",
     SetKeys: "set keys",
     FetchKeys: "fetch keys",
+    MakeHostKey: "make host key",
+    SwitchHostKey: "switch host key",
     LookIn: "look in",
     CollectEvidence: EVIDENCE,
 }
@@ -147,6 +155,8 @@ NodeWork = (
     | LetIn
     | SetKeys
     | FetchKeys
+    | MakeHostKey
+    | SwitchHostKey
     | LookIn
     | CollectEvidence
 )

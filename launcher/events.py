@@ -9,6 +9,7 @@ from launcher.actions import Action
 from launcher.capsule.events import CapsuleStored, CapsuleTold
 from launcher.guest.events import GuestTried, KeysFetched, KeysSet
 from launcher.hold.events import LookedIn
+from launcher.hostkey.events import HostKeyTried
 from launcher.node.events import EvidenceCollected, IdsDrawn, Probed, Proved, ScriptBegun
 from launcher.provider.events import Rescued, Surveyed, Tidied
 from launcher.server.events import (
@@ -41,6 +42,7 @@ Event = (
     | GuestTried
     | KeysSet
     | KeysFetched
+    | HostKeyTried
     | LookedIn
     | EvidenceCollected
     | CapsuleStored

@@ -15,6 +15,7 @@ from launcher.claim.results import ClaimResults
 from launcher.events import Event
 from launcher.guest.results import GuestResults
 from launcher.hold.results import HoldResults
+from launcher.hostkey.results import HostKeyResults
 from launcher.lanes import Lane
 from launcher.node.results import IntentResults, NodeResults
 from launcher.provider.results import ProviderResults
@@ -56,7 +57,7 @@ class Results:
         nodes = NodeResults(world, keys, log, metrics)
         captures, guests = CaptureResults(world, nodes, log), GuestResults(world, nodes, log)
         homes = TakeHomeResults(world, nodes, log)
-        holds = HoldResults(world, nodes, log)
+        holds, host_keys = HoldResults(world, nodes, log), HostKeyResults(world, nodes, log)
         servers = ServerResults(world, keys, self.owner, log, metrics)
         provider = ProviderResults(world, log, metrics)
         capsules = CapsuleResults(world, log, metrics)
@@ -66,6 +67,7 @@ class Results:
             **nodes.events(),
             **guests.events(),
             **holds.events(),
+            **host_keys.events(),
             **servers.events(),
             **provider.events(),
             **capsules.events(),
@@ -79,6 +81,7 @@ class Results:
             **guests.answers(),
             **homes.answers(),
             **holds.answers(),
+            **host_keys.answers(),
             **provider.answers(),
         }
         self.crashes = {
@@ -89,6 +92,7 @@ class Results:
             **guests.crashes(),
             **homes.crashes(),
             **holds.crashes(),
+            **host_keys.crashes(),
             **servers.crashes(),
             **provider.crashes(),
             **capsules.crashes(),

@@ -13,6 +13,8 @@ from launcher.guest.hand_guest import GuestHands
 from launcher.guest.start import GuestStarts
 from launcher.hold.hand_look import LookHands
 from launcher.hold.start import HoldStarts
+from launcher.hostkey.hand_change import HostKeyHands
+from launcher.hostkey.start import HostKeyStarts
 from launcher.image.start import ImageStarts
 from launcher.lanes import Lane
 from launcher.node.hand_proving import ProvingHands
@@ -56,6 +58,7 @@ class Starter:
             **HandStarts(world, submit, self.cloud, self.proving).table(),
             **CaptureStarts(world, writer).table(),
             **GuestStarts(world, writer, submit, self._guests()).table(),
+            **HostKeyStarts(world, writer, submit, self._host_keys()).table(),
             **CapsuleStarts(world, submit, self._gathering(), self.stores).table(),
             **TakeHomeStarts(world, writer).table(),
             **HoldStarts(world, writer, submit, self._looks()).table(),
@@ -67,6 +70,10 @@ class Starter:
     def _guests(self) -> GuestHands:
         proving = self.proving
         return GuestHands(proving.prover, proving.stopped, proving.clock)
+
+    def _host_keys(self) -> HostKeyHands:
+        proving = self.proving
+        return HostKeyHands(proving.prover, proving.stopped, proving.clock)
 
     def _gathering(self) -> GatherHands:
         return GatherHands(self.cloud, self.proving.prover, self.proving.stopped)

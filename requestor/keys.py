@@ -50,7 +50,7 @@ def key_wishes(
     keys: Iterable[PublicKey], developer: str | None, *, by: str, account: str | None, now_s: float
 ) -> tuple[KeyWish, ...]:
     """Return what is wished: one wish for each key, or one for a developer."""
-    lines: list[str | None] = [one.line for one in keys] if developer is None else [None]
+    lines: list[str | None] = [one.said for one in keys] if developer is None else [None]
     return tuple(
         KeyWish(
             token=uuid.uuid4().hex,
@@ -97,7 +97,8 @@ def wish_keys(
         node = decode_node(node_id, stored.value)
         judge(node)
         wish = _wish(node, by=by, now_s=now_s)
-        wished = change(wish.keys)
+        refused = _refused(read_hold(store, node), now_s=now_s)
+        wished = change(tuple(one for one in wish.keys if one.token not in refused))
         if len(wished) > KEYS_MAX:
             raise KeyRefusedError(
                 f"node {node_id} has {len(wish.keys)} keys, and {KEYS_MAX} are the most: "
@@ -122,6 +123,13 @@ def _wish(node: Node, *, by: str, now_s: float) -> HoldWish:
     if found is None and node.doc.get(HOLD_KEY) is not None:
         raise RequestorError(f"what is wished of node {node.id} cannot be read")
     return found or HoldWish(token=uuid.uuid4().hex, owner=by, reason="", at_s=now_s)
+
+
+def _refused(hold: Hold | None, *, now_s: float) -> frozenset[str]:
+    """Return the tokens of wishes that were refused, and whose people know that by now."""
+    keys = () if hold is None else hold.keys
+    told_s = now_s - ANSWER_S
+    return frozenset(one.token for one in keys if one.refused is not None and one.at_s < told_s)
 
 
 def read_hold(store: Store, node: Node) -> Hold | None:

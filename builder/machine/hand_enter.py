@@ -134,7 +134,7 @@ def enter(
         raise blame.fail(_STEP, Blame.JOB, f"node {node.id}: {against}")
     tell_key(key.public)
     _await_guest(store, door, key, waiting)
-    keys = facts_of(node).host_keys if launch.host_key is None else (launch.host_key,)
+    keys = launch.believed_keys or facts_of(node).host_keys
     login = Login(
         address=address,
         port=door.port,

@@ -83,7 +83,7 @@ def vouch(store: Store, asked: Asked, node: NodeFacts, waiting: Waiting) -> Vouc
     if launch.host_key is None and asked.secret:
         message = "secrets are told only to machines whose host key is known: use host-keys: inject"
         raise blame.fail(_STEP, Blame.RECIPE, message)
-    keys = node.host_keys if launch.host_key is None else (launch.host_key,)
+    keys = launch.believed_keys or node.host_keys
     return Vouched(
         server=server.id,
         address=address,
@@ -136,7 +136,7 @@ def forged(launch: Launch, node: NodeFacts) -> str:
         return "names another address than its launch"
     if launch.keyless or not node.host_keys:
         return "has no host key on record"
-    if launch.host_key is not None and node.host_keys != (launch.host_key,):
+    if launch.host_key is not None and node.host_keys != launch.believed_keys:
         return "names other host keys than its launch"
     return ""
 

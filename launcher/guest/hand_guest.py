@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from launcher.guest.actions import FetchKeys, LetIn, SetKeys
 from launcher.guest.events import GuestTried, KeysFetched, KeysSet
 from launcher.guest.orders import LET_IN_S
+from launcher.node.hand_visiting import Visited, run_visit
 from remuda.model.publickey import PublicKey
-from remuda.redaction import redact_text
 from remuda.runtime.clock import Clock
-from remuda.ssh.api import ProofSpec, ProofStep, Prover
+from remuda.ssh.api import ProofSpec, Prover
 from remuda.ssh.certificates import authority_line, sign, trust_line
 from remuda.ssh.errors import KeyFileError, KeySourceError
 from remuda.ssh.keyurl import fetch_keys
@@ -32,8 +32,8 @@ class GuestHands:
 
     def let_in(self, action: LetIn, order: ProofSpec | str) -> GuestTried:
         """Put a guest key onto a machine, or say why that cannot be."""
-        why, again = self._visit(order)
-        return GuestTried(node=action.node, key=action.key, why=why, again=again)
+        visited = self._visit(order)
+        return GuestTried(node=action.node, key=action.key, why=visited.why, again=visited.again)
 
     def set_keys(self, action: SetKeys, order: ProofSpec | str) -> KeysSet:
         """Put the keys of a wish onto a machine or take them off, or say why that cannot be."""
@@ -43,16 +43,16 @@ class GuestHands:
                 certificate, order = self._certified(action, action.certify_until_s, order)
             except (KeyFileError, KeySourceError) as error:
                 order = str(error)
-        why, again = self._visit(order)
+        visited = self._visit(order)
         return KeysSet(
             node=action.node,
             token=action.token,
             account=action.account,
             keys=action.keys,
             name=action.name,
-            why=why,
-            again=again,
-            certificate=None if why is not None else certificate,
+            why=visited.why,
+            again=visited.again,
+            certificate=None if visited.why is not None else certificate,
         )
 
     def _certified(
@@ -88,18 +88,5 @@ class GuestHands:
             found = str(error)
         return KeysFetched(node=action.node, url=action.url, found=found)
 
-    def _visit(self, order: ProofSpec | str) -> tuple[str | None, bool]:
-        """Run a script on a machine; return why it was in vain, and whether to come again."""
-        if isinstance(order, str):
-            return order, False
-        deadline_s = self.clock.monotonic_s() + LET_IN_S
-        try:
-            proof = self.prover.prove(order, stopped=self.stopped, deadline_s=deadline_s)
-        except KeyFileError as exc:
-            return str(exc), False
-        if proof.ok:
-            return None, False
-        why = redact_text(proof.why)
-        if not any(one.step is ProofStep.SETUP for one in proof.steps):
-            why = f"the launcher is not let into the machine: {why}"
-        return why, proof.too_early or proof.stopped
+    def _visit(self, order: ProofSpec | str) -> Visited:
+        return run_visit(self.prover, order, self.clock, limit_s=LET_IN_S, stopped=self.stopped)

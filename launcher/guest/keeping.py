@@ -6,7 +6,6 @@ is what our own record says.
 """
 
 import re
-from collections.abc import Sequence
 from typing import Final
 
 from launcher.guest.actions import FetchKeys, NoteKeys, SetKeys
@@ -40,27 +39,31 @@ def keep_keys(
     if wish is None and node.doc.get(HOLD_KEY) is not None:
         return None  # nobody can tell what it wishes
     wishes = () if wish is None else wish.keys
-    wished, answered = {one.token for one in wishes}, {one.token for one in hold.keys}
-    # First, so that words of wishes that are gone never crowd keys out of the record.
-    for said in hold.keys:
-        if said.refused is not None and said.token not in wished:
-            return NoteKeys(node=view.id, token=said.token, keys=())
-    new = [one for one in wishes if one.token not in answered]
-    if new:
-        return _first(policy, view, hold, node, new, now=now)
-    return _taken_back(view, hold, wished)
+    answered = {one.token for one in hold.keys}
+    new = next((one for one in wishes if one.token not in answered), None)
+    wished = {one.token for one in wishes}
+    words = _words_left(view, hold, wished)
+    if words is not None or new is None:
+        return words or _taken_back(view, hold, wished)
+    if why := stranger(policy, hold, node, new.by):
+        return _refused(policy, view, new, why, now)
+    room = KEYS_MAX - len(hold.keys) - (len(wished - answered) - 1)
+    return _answer(policy, view, hold, new, room=room, now=now)
 
 
-def _first(
-    policy: Policy, view: NodeView, hold: Hold, node: Node, new: Sequence[KeyWish], *, now: Now
-) -> KeyAction:
-    """Return the answer to the first of the wishes that have none."""
-    one = new[0]
-    why = stranger(policy, hold, node, one.by)
-    if why is not None:
-        return _refused(policy, view, one, why, now)
-    left = len({more.token for more in new}) - 1
-    return _answer(policy, view, hold, one, room=KEYS_MAX - len(hold.keys) - left, now=now)
+def keys_left(view: NodeView, hold: Hold | None) -> SetKeys | NoteKeys | None:
+    """Return what takes keys off a machine that lives on after its hold, or None.
+
+    It is to be deleted, and its cloud has not done so: whoever could log in could go on for hours.
+    That is tried once, for the deletion is what counts.
+    """
+    if hold is None or view.keys.given_up:
+        return None
+    if view.keys.token is not None:
+        return NoteKeys(node=view.id, token=view.keys.token, keys=view.keys.tried)
+    there = (one for one in hold.keys if one.refused is None)
+    one = next(there, None)
+    return None if one is None else SetKeys(node=view.id, token=one.token, account=one.account)
 
 
 def _answer(
@@ -132,7 +135,15 @@ def _found(
     return FetchKeys(node=view.id, url=keys) if fetched is None else fetched
 
 
-def _taken_back(view: NodeView, hold: Hold, wished: set[str]) -> SetKeys | None:
+def _words_left(view: NodeView, hold: Hold, wished: set[str]) -> NoteKeys | None:
+    """Return what forgets a refusal of what nobody wishes any more: it takes a key's place."""
+    for one in hold.keys:
+        if one.refused is not None and one.token not in wished:
+            return NoteKeys(node=view.id, token=one.token, keys=())
+    return None
+
+
+def _taken_back(view: NodeView, hold: Hold, wished: set[str]) -> KeyAction | None:
     """Return what takes keys off that nobody wishes any more."""
     for one in hold.keys:
         if one.token not in wished:

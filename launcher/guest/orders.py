@@ -4,6 +4,7 @@ import hashlib
 from typing import Final
 
 from launcher.guest.actions import SetKeys
+from launcher.node.sshd import FIND_SSHD
 from launcher.node.view import NodeView
 from launcher.node.visiting import visit
 from launcher.policy import Policy
@@ -20,6 +21,8 @@ _MARK_CHARS: Final = 20
 #: builder before, or of the wish that is taken back; they open nothing any more. Files of others
 #: stay as they are, whatever their mode, owner and last line. What is new is written beside, is
 #: on the disk, and then takes the old one's place: whatever goes wrong, who was let in still is.
+#: New lines come first, for sshd goes by the first line with a key: cloud-init puts keys of user
+#: data into root's file with a command that only refuses (`disable_root`).
 _SCRIPT: Final = r"""#!/bin/sh
 set -euf
 umask 077
@@ -48,8 +51,8 @@ cp -p "$file" "$new"
 [ ! -e /sys/fs/selinux/enforce ] || chcon --reference="$file" "$new"
 [ "$(shown "$new")" = "$(shown "$file")" ] || fail "owner and mode of $file cannot be kept"
 ours=${1:+$(printf '%s\n' "$1" | sed "s/\$/ $2/")}
-said=$(printf '%s' "${kept:+$kept
-}${ours:+$ours
+said=$(printf '%s' "${ours:+$ours
+}${kept:+$kept
 }" | dd of="$new" conv=fsync 2>&1) ||
     fail "$file stays as it was: $said"
 [ -z "$ours" ] || [ "$(LC_ALL=C grep -c " $2\$" "$new")" = "$(printf '%s\n' "$1" | grep -c .)" ] ||
@@ -58,9 +61,28 @@ said=$(printf '%s' "${kept:+$kept
 mv -f "$new" "$file"
 """
 #: The same for the account of the third argument, by that account itself: a home is its owner's,
-#: who might lead root anywhere. The fourth is the script above.
-_AS_ACCOUNT: Final = """#!/bin/sh
+#: who might lead root anywhere. The fourth is the script above. An sshd that lets root in by no key
+#: says so; where rules for some addresses or users may say otherwise, it is left to them.
+_AS_ACCOUNT: Final = (
+    """#!/bin/sh
 set -euf
+if [ "$3" = root ] && [ -n "$1" ]; then
+"""
+    + FIND_SSHD
+    + """
+    case $said in
+    *'
+permitrootlogin no
+'* | *'
+permitrootlogin forced-commands-only
+'*)
+        if ! grep -rqi '^[[:space:]]*match[[:space:]]' /etc/ssh 2>/dev/null; then
+            printf 'sshd lets nobody in as root on the machine (PermitRootLogin)\\n' >&2
+            exit 1
+        fi
+        ;;
+    esac
+fi
 if ! id "$3" >/dev/null 2>&1; then
     printf 'there is no account %s on the machine\\n' "$3" >&2
     exit 1
@@ -69,6 +91,7 @@ export REMUDA_LINES="$1" REMUDA_MARK="$2" REMUDA_TEXT="$4"
 cd /
 exec su -s /bin/sh "$3" -c 'exec /bin/sh -c "$REMUDA_TEXT" sh "$REMUDA_LINES" "$REMUDA_MARK"'
 """
+)
 
 
 def order(view: NodeView, policy: Policy, key: str) -> ProofSpec | str:

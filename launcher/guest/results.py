@@ -9,6 +9,7 @@ from launcher.guest.actions import FetchKeys, LetIn, NoteGuest, NoteKeys, SetKey
 from launcher.guest.events import GuestTried, KeysFetched, KeysSet
 from launcher.guest.tried import NO_KEYS, KeysView
 from launcher.node.results import NodeResults, crashed
+from launcher.node.view import NodeView
 from launcher.retries import PROVE_AGAIN_S
 from launcher.world import World
 from remuda.frame.work import Answers, ByKind, Written
@@ -74,6 +75,9 @@ class GuestResults:
         view = self.world.nodes.views.get(event.node)
         if view is None:
             return
+        if view.dying:
+            self._keys_off(view, event)
+            return
         view.patience.tries = view.patience.tries + 1 if event.again else 0
         if event.why is not None and not event.keys:
             # They are on the machine still, and its record goes on saying so.
@@ -96,6 +100,15 @@ class GuestResults:
                 for one in event.keys
             )
             view.keys = replace(view.keys, token=event.token, tried=tried)
+        self.world.touch_node(view)
+
+    def _keys_off(self, view: NodeView, event: KeysSet) -> None:
+        """Take in what became of keys of a machine that is being deleted, which goes on."""
+        if event.why is None and not event.keys:
+            view.keys = KeysView(token=event.token)
+        else:
+            self.log.warning("node.key_stays", node=view.id, cause=event.why)
+            view.keys = KeysView(given_up=event.why is not None)
         self.world.touch_node(view)
 
     def _keys_fetched(self, event: KeysFetched, _now: Now) -> None:

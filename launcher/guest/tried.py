@@ -14,11 +14,13 @@ class KeysView:
 
     Attributes:
         tried: What became of the wish called *token*, and is not on record yet.
+        given_up: They could not be taken off before the deletion, and are not tried again.
         fetched: What URLs of developers gave, or why they did not; for the wishes of now.
     """
 
     token: str | None = None
     tried: tuple[HoldKey, ...] = ()
+    given_up: bool = False
     fetched: Mapping[str, tuple[PublicKey, ...] | str] = field(default_factory=dict)
 
 

@@ -3,6 +3,7 @@
 from typing import Final
 
 from launcher.actions import Action, Plan
+from launcher.guest.keeping import keys_left
 from launcher.node.actions import CollectEvidence, RemoveRecords
 from launcher.node.view import NodeView
 from launcher.server.addressing import delete
@@ -43,7 +44,7 @@ def _dying_seen(
     if known.delete_accepted and known.shown is None and listing > known.asked_in:
         return RemoveRecords(node=view.id, server=known.id if known.surely_ours else None)
     if not _may_delete(world, view, now, plan):
-        return None
+        return keys_left(view, launch.hold) if _lives_on(world, view) else None
     return delete(world, view, launch, known.id)
 
 
@@ -61,6 +62,13 @@ def _may_delete(world: World, view: NodeView, now: Now, plan: Plan) -> bool:
     if now.mono_s < due_s:
         plan.look_again("node", view.id, due_s)
     return now.mono_s >= due_s
+
+
+def _lives_on(world: World, view: NodeView) -> bool:
+    """Whether its cloud still runs it, although it was asked for the deletion."""
+    asked = view.patience.delete_due_s > 0.0
+    seen = not view.server.delete_accepted or world.cloud.listing > view.server.asked_in
+    return asked and seen and view.server.status is ServerStatus.ACTIVE
 
 
 def surely_absent(world: World, view: NodeView, launch: Launch) -> bool:

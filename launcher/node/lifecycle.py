@@ -9,7 +9,7 @@ from typing import Final
 
 from launcher.actions import Action, Plan
 from launcher.capture.capturing import capture
-from launcher.guest.keeping import keep_keys
+from launcher.guest.opening import keep_open
 from launcher.hold.autoholding import let_go
 from launcher.hold.granting import answer
 from launcher.hold.holding import hold, only_answers
@@ -332,7 +332,7 @@ def _held(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Act
     ends_s = under_way(world, view.id, now.wall_s)
     if ends_s is None:
         step = hold(world, view, node, now, plan)
-        return step or keep_keys(world.policy, view, launch.hold, node, now)
+        return step or keep_open(world.policy, view, launch, node, now)
     plan.look_again("node", view.id, now.mono_s + ends_s - now.wall_s)
     return only_answers(world, view, node, now)
 

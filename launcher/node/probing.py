@@ -54,7 +54,7 @@ def probe_target(view: NodeView, policy: Policy) -> ProbeTarget | None:
     """Return where to look, or None if nobody knows.
 
     The address is what the cloud shows, or the floating IP that we gave; the keys are the one that
-    we made, or those that we met when we proved it. Where the cloud has not shown the server, or
+    we gave it, or those that we met when we proved it. Where the cloud has not shown the server, or
     not since it may have its floating IP, it is the address at which a launcher has proven it: only
     launchers write that, if ZooKeeper is closed. The users' record is the last resort, of nodes
     whose launch record is older than this: listings may lie, and the machine's answer counts more.
@@ -107,6 +107,6 @@ def _numeric(told: object) -> str | None:
 
 
 def _keys(view: NodeView) -> tuple[str, ...]:
-    """Return the key that we made, else those that we met when we proved the machine."""
-    made = None if view.launch is None else view.launch.host_key
-    return view.proof.host_keys if made is None else (made,)
+    """Return the keys that are on record, else those that we met when we proved the machine."""
+    ours = () if view.launch is None else view.launch.believed_keys
+    return ours or view.proof.host_keys

@@ -5,6 +5,7 @@ from typing import Final
 
 from launcher.guest.tried import NO_KEYS, KeysView
 from launcher.hold.view import Visit
+from launcher.hostkey.view import HostKeyNews
 from launcher.node.end import LIVING, End
 from launcher.node.patience import Look, Patience
 from launcher.node.proof import UNTRIED, ProofView
@@ -80,7 +81,9 @@ class NodeView:
         visit: What a look at a held machine has found, as long as its record does not say so.
         guest: Whom we have let in, or could not, as long as its record does not say so.
         told: Which wish for its capsule was answered last.
-        keys: The same of the keys of people who hold it.
+        keys: What was done with keys of its people, as long as its record does not say so.
+        host_key: How far the change of its host key has come, as long as its record does not say
+            so.
     """
 
     id: NodeId
@@ -102,6 +105,7 @@ class NodeView:
     guest: Guest | None = None
     told: AnsweredWish = UNANSWERED
     keys: KeysView = NO_KEYS
+    host_key: HostKeyNews | None = None
     visit: Visit | None = None
 
     @property

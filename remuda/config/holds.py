@@ -86,6 +86,11 @@ class HoldsFrom(Section):
         description="Who may extend holds of others, and put keys onto their machines: regular "
         "expressions, each for a whole name. Names are unproven.",
     )
+    change_host_key: bool = Field(
+        default=True,
+        description="Held machines that got their host key from us make themselves another one: "
+        "whoever was on them can read the first one through the metadata service.",
+    )
     certificates: CertificatesFrom | None = Field(
         default=None, description="Certificates for `remuda ssh`; null: none are made."
     )

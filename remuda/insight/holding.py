@@ -87,6 +87,8 @@ def circumstances(hold: Hold) -> list[str]:
         told.append(f"LOST: {hold.lost}")
     if hold.bounded is not None:
         told.append(f"bounded: {hold.bounded}")
+    if hold.host_key is not None and hold.host_key.why is not None:
+        told.append(f"its host key is kept: {hold.host_key.why}")
     if hold.logins:
         told.append(f"logged in: {', '.join(hold.logins)}")
     return told

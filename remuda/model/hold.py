@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from remuda.model.fields import KEY_CHARS_MAX, Fields, is_text, one_line, safe
+from remuda.model.heldkey import HostKeyChange, change_doc, read_change
 from remuda.model.holdwish import (
     FOR_S_MAX,
     KEYS_MAX,
@@ -102,6 +103,7 @@ class Hold:
         lost: What has become of its server, if that is gone or down.
         refused: The rule that a wish breaks: the node is not held. None: it is, or will be.
         autohold: Which one held it.
+        host_key: How far the change of its host key has come; None: it has not begun.
     """
 
     owner: str
@@ -124,6 +126,7 @@ class Hold:
     lost: str | None = None
     refused: str | None = None
     autohold: str | None = None
+    host_key: HostKeyChange | None = None
 
     @property
     def begun(self) -> bool:
@@ -159,6 +162,7 @@ def hold_doc(hold: Hold) -> dict[str, Any]:
         "lost": _why(hold.lost),
         "refused": _why(hold.refused),
         "autohold": hold.autohold,
+        "host_key": None if hold.host_key is None else change_doc(hold.host_key),
     }
     return without_none(doc)
 
@@ -200,6 +204,7 @@ def read_hold(fields: Fields, key: str) -> Hold | None:
         lost=part.prose("lost", WHY_CHARS_MAX),
         refused=part.prose("refused", WHY_CHARS_MAX),
         autohold=part.identifier("autohold"),
+        host_key=read_change(part, "host_key"),
     )
 
 

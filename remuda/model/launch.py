@@ -72,7 +72,8 @@ class Launch:
             it was made to have some ready. Whoever is first in service order may get the machine.
         host_keys: How its host key is known, in the configuration's words of when it was made
             (inject, scan, ignore); None: the record is older than this field.
-        host_key: Public host key that we gave to the machine, or None (scan).
+        host_key: Public host key that we gave to the machine, or None (scan); of one that is held
+            the key that it has made instead, once it has shown it.
         planned_s: Wall clock of the intent; every deadline but that of the login counts from here.
         active_s: Wall clock of when a listing first showed it running, with an address: from here
             counts the login. None: not yet, or the record is older than this field.
@@ -152,6 +153,18 @@ class Launch:
         The configuration of today does not tell: it may have said otherwise when it was made.
         """
         return self.host_key is None and self.host_keys == INJECT
+
+    @property
+    def believed_keys(self) -> tuple[str, ...]:
+        """The host keys of which the machine shows one; empty: we gave it none.
+
+        While that of a held machine is changed these are two: nobody knows which it shows.
+        """
+        if self.host_key is None:
+            return ()
+        change = None if self.hold is None else self.hold.host_key
+        new = None if change is None else change.key
+        return (self.host_key,) if new in {None, self.host_key} else (self.host_key, str(new))
 
     def after(self, event: StepEvent, **changes: Any) -> "Launch":
         """Return the launch one step on; the only way its step changes.

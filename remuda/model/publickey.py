@@ -67,6 +67,11 @@ class PublicKey:
         return f"{self.kind} {self.blob}"
 
     @property
+    def said(self) -> str:
+        """The key with what its owner calls it, as a line that is read and goes nowhere else."""
+        return f"{self.line} {self.comment}" if self.comment else self.line
+
+    @property
     def fingerprint(self) -> str:
         """As ``ssh-keygen -l`` shows it."""
         return fingerprint_of(base64.b64decode(self.blob))
@@ -138,7 +143,8 @@ def _parse_line(line: str) -> PublicKey:
     blob = _decoded(rest[0])
     _read(kind, blob)
     comment = "".join(each for each in "".join(rest[1:]) if each.isascii())
-    return PublicKey(kind=kind, blob=rest[0], comment=comment[:COMMENT_CHARS_MAX])
+    comment = " ".join(comment[:COMMENT_CHARS_MAX].split())
+    return PublicKey(kind=kind, blob=rest[0], comment=comment)
 
 
 def _why_not(kind: str, line: str) -> str:

@@ -82,6 +82,11 @@ def sign(
         KeyFileError: The authority cannot be used.
         KeySourceError: No certificate is made for keys of this type.
     """
+    if key.kind.startswith("sk-"):
+        raise KeySourceError(
+            f"no certificate is made for a key on a token ({key.kind}): put the key itself there "
+            "(remuda key add), or have remuda ssh make a key of its own"
+        )
     if key.kind not in _KINDS:
         raise KeySourceError(f"no certificate can be made for a key of type {key.kind}")
     authority = _authority(path)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import tempfile
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -16,8 +17,9 @@ from remuda.cli.errors import CommandFailedError, MistakeError
 from remuda.insight.facts import NodeFacts, facts_of, known_hosts
 from remuda.insight.tree import decode_node, reader
 from remuda.model.ids import NodeId
-from remuda.model.node import NodeState
+from remuda.model.node import Node, NodeState
 from remuda.store import paths
+from remuda.store.api import Store
 from requestor.certifying import certified
 from requestor.commands.ending import EXIT_SSH, RequestorCommand, this_ending
 from requestor.commands.options import check_command, owner_options
@@ -59,10 +61,7 @@ def ssh(
     """
     check_command(command)
     with context.store() as store:
-        stored = store.read(paths.node(NodeId(node)))
-        if stored is None or not stored.value:
-            raise MistakeError(unknown(reader(store), f"there is no node {node}"))
-    record = decode_node(node, stored.value)
+        record = _read(store, node)
     owner = node_owner(record, me=me)
     if owner is not None and not force:
         raise MistakeError(f"node {node} is of {owner}, not of {me}; --force logs in anyway")
@@ -77,13 +76,27 @@ def ssh(
         )
     with tempfile.TemporaryDirectory(prefix="remuda-ssh-") as folder, ExitStack() as visit:
         hosts = Path(folder) / "known_hosts"
-        hosts.write_text(known_hosts(facts))
         if identity is None and record.state is NodeState.HOLD:
             store = visit.enter_context(context.store())
             made = certified(store, context.clock, record, Path(folder), me=me)
             identity = visit.enter_context(made) or None
+            # A machine whose hold has just begun may have got another host key in between.
+            facts = replace(facts, host_keys=facts_of(_read(store, node)).host_keys)
+        hosts.write_text(known_hosts(facts))
         code = _run(ssh_arguments(facts, hosts, identity, command))
     raise click.exceptions.Exit(code)
+
+
+def _read(store: Store, node: str) -> Node:
+    """Return the record of a node.
+
+    Raises:
+        MistakeError: There is none.
+    """
+    stored = store.read(paths.node(NodeId(node)))
+    if stored is None or not stored.value:
+        raise MistakeError(unknown(reader(store), f"there is no node {node}"))
+    return decode_node(node, stored.value)
 
 
 def ssh_arguments(

@@ -83,10 +83,10 @@ def test_a_developer_gets_a_shell_and_loses_it_again(stage: Stage) -> None:
     added = remuda(stage, "key", "add", node, "--key", f"{own}.pub", "--json")
     assert added.returncode == 0, added.stderr
     (said,) = json.loads(added.stdout)
-    assert (said["account"], said["name"]) == ("debian", "ada")
+    assert (said["account"], said["name"]) == ("debian", "ada@host")
     assert on(stage, node, own, "id -un") == (0, "debian\n")
     listed = remuda(stage, "key", "list", node)
-    assert f"{said['fingerprint']} (ada) opens debian" in listed.stdout
+    assert f"{said['fingerprint']} (ada@host) opens debian" in listed.stdout
 
     # Another's, by name, on another account; and accounts and names that there are not.
     root = remuda(stage, "key", "add", node, "--developer", "bob", "--account", "root")
@@ -110,7 +110,7 @@ def test_a_developer_gets_a_shell_and_loses_it_again(stage: Stage) -> None:
         assert launch is not None
         assert "PRIVATE" not in json.dumps(launch)
         keys = launch["hold"]["keys"]
-        return [one["name"] for one in keys if not one.get("refused")] == ["ada", "bob"]
+        return [one["name"] for one in keys if not one.get("refused")] == ["ada@host", "bob"]
 
     stage.until(kept, "the wish for the certificate to be taken back")
 

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 from remuda.runtime.clock import Clock
 from remuda.ssh.api import OUT_OF_TIME, Heard, Proof, ProofSpec, ProofStep, Script, StepTaken
@@ -67,6 +67,12 @@ class FakeProver:
         """Say what is at *address* from now on."""
         with self._lock:
             self._machines[address] = machine
+
+    def change(self, address: str, **fields: Any) -> None:
+        """Say what is different at *address* from now on."""
+        with self._lock:
+            machine = self._machines.get(address, Machine())
+            self._machines[address] = replace(machine, **fields)
 
     def prove(
         self,

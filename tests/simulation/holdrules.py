@@ -144,6 +144,8 @@ class HoldRules:
             hold = None if launch is None else launch.hold
             if hold is None or node.state is not NodeState.HOLD:
                 continue
+            if node.doc.get("host_keys") != list(launch.believed_keys) and launch.host_key:
+                self.history.fail(f"hold: {node.id} tells its people other host keys than ours")
             late_s = now_s - (hold.ends_s or 0.0)
             self.longest_s = max(self.longest_s, late_s)
             if late_s > OVERDUE_S:

@@ -250,6 +250,8 @@ class Oracle(Records):
             self.accounts.launch_changed(provider, old, new)
         if self.holds is not None:
             self.holds.launch_changed(provider, old, new)
+            if new is not None and provider in self.skies:
+                self.skies[provider].made_keys.judge(new)
         # A record that somebody had overwritten is written again by who knows it: no new intent.
         intent = old is None and new is not None and new.step is Step.PLANNED
         if intent and new is not None and self.images is not None:

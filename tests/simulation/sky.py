@@ -26,6 +26,7 @@ from remuda.ssh.api import Proof, ProofSpec
 from remuda.store import paths
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.prover import OTHER, SCANNED, Exit, FakeProver, Machine
+from tests.simulation.hostkeys import MadeKeys
 from tests.simulation.setting import API_TIMEOUT_S, Rates
 from tests.simulation.timetable import Timetable
 
@@ -58,6 +59,11 @@ class Sky:
     sick: set[ServerId] = field(default_factory=set)
     mute_until_s: float = 0.0
     spoilt_until_s: float = 0.0
+    made_keys: MadeKeys = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Let machines make host keys."""
+        self.made_keys = MadeKeys(self, random.Random(f"host keys {self.provider}"))  # noqa: S311
 
     def end_storm(self, rates: Rates) -> None:
         """Turn all faults off."""
@@ -218,6 +224,7 @@ class SimProver:
         if server is None:
             return Proof(ok=False, host_keys=(), steps=(), too_early=True)
         login = replace(order.login, address=self.sky.address(server.id))
+        key = self.sky.made_keys.told(server.id, order.setup)
         proof = self.sky.prover.prove(
             replace(order, login=login),
             stopped=stopped,
@@ -226,7 +233,7 @@ class SimProver:
         )
         if proof.ok:
             self.sky.proven[server.id] = proof.host_keys[0]
-        return proof
+        return self.sky.made_keys.did(server.id, order.setup, key, proof)
 
     def probe(
         self,

@@ -11,6 +11,7 @@ from launcher.hold import extending, granting, holding
 from launcher.node import lifecycle
 from launcher.node.actions import Condemn
 from remuda.cloud.api import Quota
+from remuda.model.launch import Launch
 from tests.simulation.history import ViolationError
 from tests.simulation.holders import wait_for_failures
 from tests.simulation.holdrules import HoldRules
@@ -99,6 +100,7 @@ def test_machines_are_kept_and_gone_after_their_end() -> None:
     rules = rules_of(simulation)
     assert len(rules.granted) == len(rules.kept) == 2
     assert rules.longest_s < 5.0
+    assert sum(len(sky.made_keys.shown) for sky in simulation.skies.values()) == 2
 
 
 # Some fifty histories in one test: its limit only ends what hangs.
@@ -206,6 +208,12 @@ def waits_for_every_lock(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(lifecycle, "hold", hold)
 
 
+def forgets_the_new_key(patch: pytest.MonkeyPatch) -> None:
+    """Believe the old host key alone until the new one was met."""
+    old = property(lambda launch: () if launch.host_key is None else (launch.host_key,))
+    patch.setattr(Launch, "believed_keys", old)
+
+
 def storms(count: int) -> None:
     """Run so many, each to its rest."""
     for seed in range(count):
@@ -220,6 +228,7 @@ MUTANTS: Final[tuple[tuple[Callable[[pytest.MonkeyPatch], None], str], ...]] = (
     (ends_early, "ended before its time"),
     (never_ends, "after its end"),
     (waits_for_every_lock, "after its end|is hold"),
+    (forgets_the_new_key, "nobody gets in"),
 )
 
 

@@ -67,6 +67,12 @@ HOLD: Final[dict[str, Any]] = {
     "idle_since_s": NOW_S,
     "lost": "the cloud says: ERROR",
     "autohold": AUTOHOLD,
+    "host_key": {
+        "step": "kept",
+        "at_s": NOW_S,
+        "key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f",
+        "why": "it does not answer",
+    },
 }
 
 DOCS: Final[dict[str, dict[str, Any]]] = {
@@ -115,6 +121,9 @@ SEEN: Final[tuple[tuple[str, str, tuple[Any, ...]], ...]] = (
     ("node", "remuda_hold.keys", ([{"token": "k", "line": "x" * 9000, "at_s": NOW_S}],)),
     ("launch", "hold.keys", ([{"token": "k", "at_s": NOW_S, "certificate": ["x"]}],)),
     ("launch", "hold.logins", (7, "x", {}, [7], ["x"] * 500, ["x" * 500])),
+    ("launch", "hold.host_key", (*_NO_PARTS, {"step": "made", "at_s": NOW_S})),
+    ("launch", "hold.host_key.step hold.host_key.key", (*_NO_TEXTS, "ssh-rsa AAAA", "x\ny")),
+    ("launch", "hold.host_key.at_s", (*_NO_NUMBERS, None, -1)),
     ("launch", "hold.asked_token hold.autohold", (7, [], {}, "../x", "")),
     ("autohold", "count for_s until_s made_s", (*_NO_NUMBERS, -1, None)),
     ("autohold", "label requestor job", (7, [], {}, "", "\ud800", "*" * 20, "x" * 1000, "a\nb")),

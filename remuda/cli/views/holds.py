@@ -83,6 +83,8 @@ def hold_json(node: Node, launch: Launch, hold: Hold) -> Mapping[str, Any]:
             {"fingerprint": one.fingerprint, "name": one.name, "refused": one.refused}
             for one in hold.keys
         ],
+        "host_key": None if hold.host_key is None else str(hold.host_key.step),
+        "host_key_why": None if hold.host_key is None else hold.host_key.why,
         "cores": launch.cores,
         "ram_mib": launch.ram_mib,
         "volume_gib": launch.volume_gib,

@@ -3,14 +3,22 @@
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from launcher.guest.orders import MARK, mark_of, order
+from launcher.guest.actions import SetKeys
+from launcher.guest.orders import MARK, key_order, mark_of, order
+from launcher.node.view import NodeView
+from launcher.policy import Policy
+from launcher.world import World
+from remuda.model.ids import NodeId
+from remuda.model.publickey import parse_key
 from remuda.ssh.api import ProofSpec
 from tests.unit.launcher.captured import BUILD, KEY, asked, taken, world
+from tests.unit.model.test_publickey import ED25519
 
 OLD: Final = "ssh-ed25519 AAAAold somebody\n# of a person \xe9\nssh-rsa AAAAother"
 BEFORE: Final = f"ssh-ed25519 AAAAbefore {MARK}\n"
@@ -81,7 +89,7 @@ def test_a_key_is_added_and_the_guest_before_goes(tmp_path: Path, shell: list[st
     for _ in range(2):
         ran = run(tmp_path, shell)
         assert (ran.returncode, ran.stderr) == (0, "")
-        assert file.read_text(encoding="latin-1") == f"{OLD}\n{KEY} {MARK}\n"
+        assert file.read_text(encoding="latin-1") == f"{KEY} {MARK}\n{OLD}\n"
         assert file.stat().st_mode & 0o777 == 0o640
         assert (file.stat().st_uid, file.stat().st_gid) == owner
         assert [one.name for one in file.parent.iterdir()] == ["authorized_keys"]
@@ -192,11 +200,48 @@ def test_each_wish_has_lines_of_its_own(tmp_path: Path, shell: list[str]) -> Non
     for lines, mark in ((both, ada), (KEY, bob), (KEY, MARK), (both, ada)):
         ran = run(tmp_path, shell, lines=lines, mark=mark)
         assert (ran.returncode, ran.stderr) == (0, "")
-    theirs = f"{KEY} {bob}\n{KEY} {MARK}\n"
+    theirs = f"{KEY} {MARK}\n{KEY} {bob}\n"
     ours = f"{KEY} {ada}\nssh-rsa AAAAtwo {ada}\n"
-    assert file.read_text(encoding="latin-1") == f"{OLD}\n{theirs}{ours}"
+    assert file.read_text(encoding="latin-1") == f"{ours}{theirs}{OLD}\n"
     assert run(tmp_path, shell, lines="", mark=ada).returncode == 0
-    assert file.read_text(encoding="latin-1") == f"{OLD}\n{theirs}"
+    assert file.read_text(encoding="latin-1") == f"{theirs}{OLD}\n"
     for mark in (MARK, bob, bob):
         assert run(tmp_path, shell, lines="", mark=mark).returncode == 0
     assert file.read_text(encoding="latin-1") == f"{OLD}\n"
+
+
+@pytest.mark.parametrize(("said", "code"), [("no", 1), ("prohibit-password", 0)])
+def test_an_sshd_that_lets_root_in_by_no_key_is_told(tmp_path: Path, said: str, code: int) -> None:
+    """Or a key would be there that opens nothing, and nobody would know why."""
+    rules = subprocess.run(["grep", "-rqi", r"^\s*match\s", "/etc/ssh"], check=False)
+    if rules.returncode == 0:
+        pytest.skip("the host has rules of its own for some addresses")
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name, text in (("sshd", f"printf 'port 22\\npermitrootlogin {said}\\nx y\\n'"), ("su", "")):
+        (tools / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tools / name).chmod(0o755)
+    made = world()
+    action = SetKeys(node=NodeId("n"), token="k1", account="root", keys=(parse_key(ED25519),))
+    view = asked(made, launch=taken(BUILD))
+    made.policy = as_debian(made, view)
+    spec = key_order(view, made.policy, action)
+    assert isinstance(spec, ProofSpec)
+    assert spec.setup is not None
+    ran = subprocess.run(
+        ["sh", "-s", *spec.setup.arguments],
+        input=spec.setup.text,
+        capture_output=True,
+        text=True,
+        timeout=30.0,
+        check=False,
+        env={"PATH": f"{tools}:{os.environ['PATH']}"},
+    )
+    told = "sshd lets nobody in as root on the machine (PermitRootLogin)\n" if code else ""
+    assert (ran.returncode, ran.stderr) == (code, told)
+
+
+def as_debian(made: World, view: NodeView) -> Policy:
+    """Return the policy with another login than root's."""
+    label = made.policy.making[view.key].model_copy(update={"username": "debian"})
+    return replace(made.policy, making={**made.policy.making, view.key: label})

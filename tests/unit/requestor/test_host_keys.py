@@ -1,5 +1,7 @@
 """Machines whose host key nobody knows: nobody logs in unless told to."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,12 @@ from remuda.ssh.errors import HostKeyUnknownError
 from remuda.ssh.session import open_session
 from remuda.store import paths
 from remuda.store.api import Set
+from requestor.commands import ssh as command
 from requestor.commands.run import run
 from requestor.commands.ssh import ssh, ssh_arguments
 from tests.support.commands import CommandHarness
+from tests.unit.launcher.worlds import HOST_KEY as KEY
+from tests.unit.model.test_publickey import ED25519
 from tests.unit.requestor.test_commands import the_nodes
 
 
@@ -53,6 +58,34 @@ def test_ssh_takes_any_machine_that_is_asked_for_insecurely(
     assert "StrictHostKeyChecking=no" in arguments
     assert {"ConnectTimeout=15", "ServerAliveInterval=15", "ServerAliveCountMax=3"} <= {*arguments}
     assert arguments[-6:] == ["-i", "key", "-o", "IdentitiesOnly=yes", "--", "127.77.0.2"]
+
+
+def test_a_held_machine_is_known_by_the_key_that_it_has_by_then(
+    harness: CommandHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the certificate is waited for, the launcher has it make another host key."""
+    node = harness.launcher.ready_node("small", requestor="ada", hold_job="ada", host_keys=[KEY])
+    harness.launcher.set_state(node, NodeState.IN_USE)
+    harness.launcher.set_state(node, NodeState.HOLD)
+    known: list[str] = []
+
+    @contextmanager
+    def certified(*_words: object, **_more: object) -> Iterator[str]:
+        record = harness.launcher.read_node(node).with_fields(host_keys=[ED25519])
+        data = encode(record)
+        harness.launcher.store.commit([Set(path=paths.node(record.id), data=data, version=-1)])
+        yield ""
+
+    def started(arguments: list[str]) -> int:
+        (file,) = (one.partition("=")[2] for one in arguments if one.startswith("UserKnown"))
+        known.append(Path(file).read_text())
+        return 0
+
+    monkeypatch.setattr(command, "certified", certified)
+    monkeypatch.setattr(command, "_run", started)
+    done = harness.call(ssh, node, "--requestor", "ada")
+    assert (done.exit_code, len(known)) == (0, 1), done.stderr
+    assert (ED25519 in known[0], KEY in known[0]) == (True, False)
 
 
 def without_keys(harness: CommandHarness) -> None:

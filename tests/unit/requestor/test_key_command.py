@@ -94,7 +94,8 @@ def test_a_key_is_added_listed_and_removed(
     assert done.exit_code == 0, done.stderr
     mark = parse_key(ED25519).fingerprint
     assert f"{mark} (ada@host) opens zuul on node {node}" in done.stdout
-    assert [(one.line, one.account) for one in wished(launcher)] == [(ED25519, "zuul")]
+    assert [one.line for one in wished(launcher)] == [f"{ED25519} ada@host"]
+    assert [one.account for one in wished(launcher)] == ["zuul"]
     listed = harness.call(key, "list", node, "--json")
     assert f'"fingerprint": "{mark}"' in listed.stdout
     gone = harness.call(key, "remove", node, mark, *ADA)
@@ -163,3 +164,29 @@ def test_there_is_a_most(harness: CommandHarness, launcher: Launcher) -> None:
     done = harness.call(key, "add", node, "--developer", "ada", *ADA)
     assert (done.exit_code, "are the most" in done.stderr) == (EXIT_MISTAKE, True)
     assert len(wished(launcher)) == KEYS_MAX
+
+
+def test_what_was_refused_takes_no_place(harness: CommandHarness, launcher: Launcher) -> None:
+    """Once its people had the time to read why, the next command takes it off."""
+    node = held(harness)
+    launcher.say = lambda wish: refusal(wish, at_s=0.0)
+    for _ in range(KEYS_MAX + 2):
+        done = harness.call(key, "add", node, "--developer", "eve", *ADA)
+        assert (done.exit_code, "no such name" in done.stderr) == (EXIT_MISTAKE, True)
+        assert [one.developer for one in wished(launcher)] == ["eve"]
+    launcher.say = lambda wish: refusal(wish, at_s=1e12)
+    harness.call(key, "add", node, "--developer", "eve", *ADA)
+    harness.call(key, "add", node, "--developer", "eve", *ADA)
+    assert len(wished(launcher)) == 3
+
+
+def refusal(wish: KeyWish, *, at_s: float) -> HoldKey:
+    """Return a refusal of that time."""
+    return HoldKey(
+        token=wish.token,
+        fingerprint="",
+        name="",
+        account="root",
+        at_s=at_s,
+        refused="the launcher's configuration has no such name in developers",
+    )
