@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from remuda.insight.takehomes import read_take_home
+from remuda.insight.takehomes import broken, read_take_home
 from remuda.model.codec import CorruptRecordError
 from remuda.model.hold import Hold
 from remuda.model.holdwish import HoldWish, SnapshotWish, wish_of
@@ -25,7 +25,7 @@ _IMAGE_LOOK_S: Final = 0.5
 
 
 class TakeHomeError(RequestorError):
-    """A machine is not taken home; one sentence says why. Its hold is as it was."""
+    """A machine is not taken home; one sentence says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +133,7 @@ def await_image(
         one = _read(store, wished.node.id)
         if one is not None and one.wish == wished.wish.snapshot:
             if one.state is TakeHomeState.FAILED:
-                raise TakeHomeError(one.failure or "nobody says why there is no image")
+                raise TakeHomeError(broken(one))
             if one.state is TakeHomeState.WHOLE:
                 return one
             step = (one.state, one.quiet)

@@ -52,16 +52,28 @@ def said(one: TakeHome) -> str:
     match one.state:
         case TakeHomeState.ASKED:
             return "granted; it waits for a builder"
-        case TakeHomeState.MAKING if not one.quiet:
-            return "a builder takes the machine's identity off"
         case TakeHomeState.MAKING:
-            return "the machine is stopped, and snapshotted"
+            return _making(one)
         case TakeHomeState.FAILED:
-            return f"there is no image: {visible(one.failure or '')}"
+            return f"there is no image: {broken(one)}"
         case TakeHomeState.ENDING:
             return "its image is being deleted"
         case _:
             return _whole(one)
+
+
+def _making(one: TakeHome) -> str:
+    if one.failure is not None:
+        return f"there is no image: {visible(one.failure)}; its machine is started again"
+    if one.quiet:
+        return "the machine is stopped, and snapshotted"
+    return "a builder takes the machine's identity off"
+
+
+def broken(one: TakeHome) -> str:
+    """Return why there is no image, and what has become of the machine, as one sentence."""
+    why = visible(one.failure or "nobody says why there is no image")
+    return f"{why}; {visible(one.trouble)}" if one.trouble else f"{why}; the hold is as it was"
 
 
 def _whole(one: TakeHome) -> str:

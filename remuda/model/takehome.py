@@ -35,7 +35,7 @@ class TakeHomeState(StrEnum):
     ASKED = "asked"  # its launcher has granted it; no builder has taken it
     MAKING = "making"  # a builder is at the machine, or at the snapshot
     WHOLE = "whole"  # there is an image: the machine may go
-    FAILED = "failed"  # there is none; the hold is as it was
+    FAILED = "failed"  # there is none; the hold is as it was, but for its trouble
     ENDING = "ending"  # the image is being deleted; then the record goes
 
 
@@ -102,9 +102,11 @@ class TakeHome:
         flavor: What the machine's flavor is called, as the configuration or the cloud says.
         cloud, region: What the configuration calls them; the region may have no name.
         shared: Whether *share_with* may boot it, or everybody, as was asked.
-        trouble: What is not as asked though there is an image; or why it could not be deleted.
+        trouble: What is not as asked though there is an image; or, without one, what has become of
+            its machine.
         ends_s: Then it is deleted; known once it is whole.
-        failure: Why there is no image.
+        failure: Why there is no image; while it is being made: none will be, and its machine is
+            started again.
     """
 
     node: NodeId

@@ -182,6 +182,8 @@ def test_what_may_not_be_taken_home_is_refused_with_one_sentence(stage: Stage) -
 
     ran = remuda(stage, "hold", node, "--snapshot")
     assert (ran.returncode, "secret in /var/tmp/left" in ran.stderr) == (1, True), ran.stderr
+    assert "the hold is as it was" in ran.stderr
+    on(stage, node, "rm /var/tmp/left")
     assert PLANTED not in ran.stdout + ran.stderr
     assert {node, vault} <= set(stage.nodes("hold"))
     assert PLANTED not in json.dumps(taken(stage, node))
@@ -189,13 +191,15 @@ def test_what_may_not_be_taken_home_is_refused_with_one_sentence(stage: Stage) -
 
 
 def test_a_snapshot_that_the_cloud_refuses_leaves_the_hold(stage: Stage) -> None:
-    """And is asked for once more: the machine is quiet and stopped by then."""
+    """Its machine runs again, and lets its people in; an image may be asked for once more."""
     node = failed(stage, "job", "true")
     stage.clouds["a"].fault("server.snapshot", "snapshot_error", count=1)
     ran = remuda(stage, "hold", node, "--snapshot")
     assert ran.returncode == 1, ran.stderr
     assert f"node {node} is not taken home" in ran.stderr
     assert node in stage.nodes("hold")
+    assert "the hold is as it was" in ran.stderr
+    on(stage, node, "true")
     stage.clouds["a"].heal()
     again = remuda(stage, "hold", node, "--snapshot", "--json")
     assert again.returncode == 0, again.stderr
