@@ -95,7 +95,7 @@ def find(
         MistakeError: Nothing is known of it.
         StoreError: ZooKeeper does not answer, or does not let us.
     """
-    kept, broken = _kept(store, node)
+    kept, broken = kept_capsule(store, node)
     if kept is not None and kept[1].kind is not CapsuleKind.ASKED:
         return kept
     living = _living(store, node)
@@ -118,7 +118,7 @@ def find(
     return provider, _unanswered(store, provider, living, now_s)
 
 
-def _kept(store: Store, node: NodeId) -> tuple[Found | None, CorruptRecordError | None]:
+def kept_capsule(store: Store, node: NodeId) -> tuple[Found | None, CorruptRecordError | None]:
     """Return the newest capsule of a node, a failure before what was only asked.
 
     One that cannot be read, of another provider or from elsewhere, hides none; why is returned.
@@ -227,12 +227,20 @@ def _whole(found: Capsule) -> bytes | None:
     for kept in found.kept:
         if kept.store != "folder" or kept.why is not None or not kept.place.endswith(SUFFIX):
             continue
-        try:
-            number = os.open(kept.place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-            with os.fdopen(number, "rb") as file:
-                if stat.S_ISREG(os.fstat(number).st_mode):
-                    data = file.read(_FILE_BYTES_MAX + 1)
-                    return data if len(data) <= _FILE_BYTES_MAX else None
-        except (OSError, ValueError):
-            continue
+        data = read_packed(kept.place)
+        if data is not None:
+            return data
     return None
+
+
+def read_packed(place: str) -> bytes | None:
+    """Return what a capsule's file on this host holds; None: it is none, or cannot be read."""
+    try:
+        number = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(number, "rb") as file:
+            if not stat.S_ISREG(os.fstat(number).st_mode):
+                return None
+            data = file.read(_FILE_BYTES_MAX + 1)
+    except (OSError, ValueError):
+        return None
+    return data if len(data) <= _FILE_BYTES_MAX else None

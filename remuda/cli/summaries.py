@@ -24,7 +24,7 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "key": "Say whose keys open a held machine.",
     "launcher": "Make and hand out the nodes of one provider.",
     "nodes": "List nodes.",
-    "open": "Boot the image that the hold HOLD has become, as a node that is held for us.",
+    "open": "Boot the image of the machine that CAPSULE tells of, as a node that is held for us.",
     "pools": "List pools, their limits and the labels they offer.",
     "release": "Cancel requests of ours, and give back nodes that we hold or keep "
     "by `remuda request`.",
