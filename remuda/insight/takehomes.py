@@ -2,18 +2,14 @@
 
 import shlex
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Final
 
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId
-from remuda.model.takehome import TakeHome, TakeHomeState, decode_take_home
+from remuda.model.launch import Launch
+from remuda.model.takehome import TakeHome, TakeHomeState, day, decode_take_home
 from remuda.store import paths
 from remuda.store.api import Store
 from remuda.visible import visible
-
-#: The last second that a calendar has.
-_LAST_S: Final = 253_402_300_799.0
 
 
 def read_take_home(store: Store, node: NodeId) -> TakeHome | None:
@@ -42,9 +38,7 @@ def read_take_homes(store: Store) -> Iterator[TakeHome]:
 
 def until(one: TakeHome) -> str:
     """Return until when an image is kept, or nothing."""
-    if one.ends_s is None:
-        return ""
-    return datetime.fromtimestamp(min(one.ends_s, _LAST_S), UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return "" if one.ends_s is None else day(one.ends_s)
 
 
 def said(one: TakeHome) -> str:
@@ -68,6 +62,23 @@ def _making(one: TakeHome) -> str:
     if one.quiet:
         return "the machine is stopped, and snapshotted"
     return "a builder takes the machine's identity off"
+
+
+def image_note(launch: Launch, one: TakeHome | None) -> str | None:
+    """Return what became of a held machine's way to an image; None: nobody has wished one.
+
+    Args:
+        launch: Has what its launcher answered.
+        one: The record of the image, if there is one.
+    """
+    answer = launch.take_home
+    if answer is None:
+        return None
+    if answer.refused is not None:
+        return f"no image: {visible(answer.refused)}"
+    if one is None or one.wish.token != answer.wish.token:
+        return "becomes an image once its job lets it go" if not answer.begun else None
+    return said(one)
 
 
 def broken(one: TakeHome) -> str:

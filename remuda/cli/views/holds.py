@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from remuda.cli.output import Sheet, age, broken_notes
 from remuda.insight import tree
+from remuda.insight.takehomes import image_note, read_take_homes
 from remuda.model import launch as launch_record
 from remuda.model.autohold import Autohold, decode_autohold
 from remuda.model.codec import CorruptRecordError
@@ -31,6 +32,7 @@ def holds_sheet(store: Store, *, owner: str | None, now_s: float) -> Sheet:
         if one.provider and (one.state is NodeState.HOLD or HOLD_KEY in one.doc)
     ]
     found = store.read_each([paths.launch(one.provider or "", one.id) for one in wanted])
+    images = {one.node: one for one in read_take_homes(store)}
     rows, data, broken = [], [], dict(level.corrupt)
     for node, stored in zip(wanted, found, strict=True):
         launch = None
@@ -42,8 +44,9 @@ def holds_sheet(store: Store, *, owner: str | None, now_s: float) -> Sheet:
         hold = None if launch is None else launch.hold
         if launch is None or hold is None or (owner is not None and hold.owner != owner):
             continue
-        rows.append(_row(node, launch, hold, now_s))
-        data.append(hold_json(node, launch, hold))
+        image = image_note(launch, images.get(node.id))
+        rows.append(_row(node, launch, hold, image, now_s))
+        data.append({**hold_json(node, launch, hold), "image": image})
     notes = broken_notes(broken)
     if rows:
         notes = [*notes, "owners are unproven: ZooKeeper does not tell who wrote a name"]
@@ -88,7 +91,9 @@ def hold_json(node: Node, launch: Launch, hold: Hold) -> Mapping[str, Any]:
     }
 
 
-def _row(node: Node, launch: Launch, hold: Hold, now_s: float) -> tuple[str, ...]:
+def _row(
+    node: Node, launch: Launch, hold: Hold, image: str | None, now_s: float
+) -> tuple[str, ...]:
     more = [one.by for one in hold.extended if one.refused is None]
     volume = f", {launch.volume_gib} GiB volume" if launch.volume_gib else ""
     return (
@@ -102,16 +107,18 @@ def _row(node: Node, launch: Launch, hold: Hold, now_s: float) -> tuple[str, ...
         f"{len(more)} ({'; '.join(more)})" if more else "-",
         f"{launch.cores} cores, {launch.ram_mib / 1024:g} GiB{volume}",
         str(hold.source) if hold.autohold is None else f"autohold {hold.autohold}",
-        _note(hold),
+        _note(hold, image),
     )
 
 
-def _note(hold: Hold) -> str:
+def _note(hold: Hold, image: str | None) -> str:
     if hold.refused is not None:
         return f"refused: {hold.refused}"
     told = [hold.reason]
     if hold.lost is not None:
         told.append(f"LOST: {hold.lost}")
+    if image is not None:
+        told.append(image)
     if hold.bounded is not None:
         told.append(f"bounded: {hold.bounded}")
     if hold.logins:

@@ -7,7 +7,7 @@ import pytest
 
 from builder.actions import Plan
 from builder.takehome import lifecycle
-from builder.takehome.actions import EndTakeHome, MakeTakeHome, name_of, subject
+from builder.takehome.actions import EndTakeHome, KeepTakeHome, MakeTakeHome, name_of, subject
 from remuda.model.ids import NodeId, ReplicaId
 from remuda.model.takehome import (
     TakeHome,
@@ -56,6 +56,9 @@ FAILED: Final = replace(ONE, state=TakeHomeState.FAILED)
         (WHOLE, {}, None),
         (WHOLE, {"now_s": NOW_S + 60.0}, EndTakeHome),
         (WHOLE, {"take_home_ends": frozenset({ONE.node})}, EndTakeHome),
+        (WHOLE, {"take_home_more": frozenset({ONE.node})}, KeepTakeHome),
+        (WHOLE, {"take_home_more": frozenset({ONE.node}), "now_s": NOW_S + 60.0}, EndTakeHome),
+        (FAILED, {"take_home_more": frozenset({ONE.node})}, None),
         (replace(WHOLE, state=TakeHomeState.ENDING), {}, EndTakeHome),
         (FAILED, {}, None),
         (FAILED, {"now_s": NOW_S + WISH.for_s}, EndTakeHome),
