@@ -68,6 +68,7 @@ class HomeRules:
             self._judge_machine(one)
 
     def _judge_whole(self, one: TakeHome) -> None:
+        first = one.node not in self.whole
         self.whole.setdefault(one.node, self.timetable.now_s())
         ends_s = one.ends_s or 0.0
         if ends_s > one.since_s + self.most_s + 0.01:
@@ -75,7 +76,8 @@ class HomeRules:
         if ends_s < self.ends.get(one.node, 0.0) - 0.01:
             self.history.fail(f"home: the image of {one.node} ends sooner than was said")
         self.ends[one.node] = ends_s
-        if not self.active(one):
+        # Later on a cloud may lose it with its machine, whatever it has shown before.
+        if first and not self.active(one):
             self.history.fail(f"home: {one.node} is said to be an image, and is none")
 
     def _judge_machine(self, one: TakeHome) -> None:
