@@ -118,6 +118,14 @@ def test_a_machine_whose_snapshot_isrefused_runs_again(held: Held) -> None:
     assert len(held.bench.logins) == 1
 
 
+def test_a_cloud_that_takes_the_call_and_starts_nothing_is_waited_for_once(held: Held) -> None:
+    """Its time has an end; then that is said."""
+    held.bench.images.snapshot = refuse  # type: ignore[method-assign,assignment]
+    held.bench.cloud.start_server = lambda *_, **__: None  # type: ignore[method-assign]
+    assert "not here" in (make(held) or "")
+    assert "has not started the machine after 300 s" in (held.one.trouble or "")
+
+
 def _release_at_quiet(held: Held, script: str) -> None:
     if script == "quiet":
         held.bench.change_node(held.id, state="used")
