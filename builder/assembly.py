@@ -146,7 +146,12 @@ def _brain(
         ground=outside.ground,
         world=world,
         membership=membership,
-        fold=Fold(world=world, aside=SetAside(log=log, metrics=metrics), on_build=reporter.built),
+        fold=Fold(
+            world=world,
+            aside=SetAside(log=log, metrics=metrics),
+            on_build=reporter.built,
+            on_take_home=reporter.taken_home,
+        ),
         results=Results(
             context=ResultContext(
                 world=world, log=log, config=config, published=reporter.published

@@ -11,7 +11,7 @@ from typing import Final
 from builder.actions import Action
 from builder.image.actions import MakeImage
 from builder.pointer.actions import DropPointer, MovePointer
-from builder.takehome.actions import EndTakeHome, MakeTakeHome
+from builder.takehome.actions import EndTakeHome, KeepTakeHome, MakeTakeHome
 from remuda.frame.work import word
 from remuda.model.image import BuildId, UploadId
 from remuda.store import paths
@@ -36,8 +36,8 @@ def basis_of(action: Action) -> list[str]:
     match action:
         case MovePointer() | DropPointer():
             return [paths.pointer(action.image, action.provider)]
-        case MakeTakeHome() | EndTakeHome():
-            return [paths.take_home(action.id)]
+        case MakeTakeHome() | EndTakeHome() | KeepTakeHome():
+            return [paths.take_home(action.id), paths.take_home_end(action.id)]
         case MakeImage():
             return [paths.image(action.id)]
         case _ if isinstance(action.id, BuildId):

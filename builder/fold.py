@@ -12,6 +12,7 @@ from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId, ReplicaId
 from remuda.model.image import BuildId, number_of
 from remuda.model.status import decode_status
+from remuda.model.takehome import TakeHome
 from remuda.store import paths
 from remuda.store.api import Change, Dirty, Gone, Put, Synced
 
@@ -20,6 +21,8 @@ _HEAD: Final = 2
 
 #: Hears that we wrote a build: as it was before, and as it is now.
 OnBuild = Callable[[Build, Build], None]
+#: The same of the record of a take-home image.
+OnTakeHome = Callable[[TakeHome, TakeHome], None]
 
 
 def wanted_of_providers(path: str) -> bool:
@@ -34,12 +37,14 @@ class Fold:
 
     Attributes:
         aside: Told of records that cannot be used.
-        on_build: Told of each write of ours that moved a build.
+        on_build: Told of each write of ours that moved a build; *on_take_home*: or the record of a
+            take-home image.
     """
 
     world: World
     aside: SetAside
     on_build: OnBuild = lambda _before, _after: None
+    on_take_home: OnTakeHome = lambda _before, _after: None
 
     def fold(self, change: Change) -> None:
         """Take in one change.
@@ -92,12 +97,20 @@ class Fold:
             self._living(living, ReplicaId(where[2]), change)
         elif where[:1] == ["takehome"] and len(where) == 2:  # noqa: PLR2004 - node
             self.world.dirty = True
-            self.world.records.take_home(NodeId(where[1]), change)
+            self._take_home(NodeId(where[1]), change)
         elif where[:1] == ["takehome-ends"] and len(where) == 2:  # noqa: PLR2004 - node
             self.world.dirty = True
             self.world.records.take_home_end(NodeId(where[1]), change)
         elif where[:1] == ["statuses"] and len(where) == 2:  # noqa: PLR2004 - provider
             self._status(where[1], change)
+
+    def _take_home(self, node: NodeId, change: Put | Gone) -> None:
+        known = self.world.records.take_homes
+        before = known.get(node)
+        self.world.records.take_home(node, change)
+        after = known.get(node)
+        if isinstance(change, Put) and change.own and before and after:
+            self.on_take_home(before.value, after.value)
 
     def _record(self, where: list[str], change: Put | Dirty | Gone) -> None:
         records = self.world.records

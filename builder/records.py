@@ -21,7 +21,7 @@ from remuda.model.image import (
 from remuda.model.lastuse import LastUse
 from remuda.model.launch import Launch
 from remuda.model.pointer import Pointer
-from remuda.model.takehome import TakeHome, decode_take_home
+from remuda.model.takehome import TakeHome, decode_end_wish, decode_take_home
 from remuda.model.tally import Tally
 from remuda.model.upload import Upload
 from remuda.store.api import Dirty, Gone, Put, Stored
@@ -37,7 +37,7 @@ class Records:
     Attributes:
         launches: Those that name an image of ours: what they boot, or what their holders ask for.
         take_homes: By node; one that cannot be read is left alone, with its image.
-        take_home_ends: Those that somebody wants gone.
+        take_home_ends: Those that somebody wants gone; *take_home_more*: kept for longer.
         versions: Of each znode below ``/remuda/images`` that is there, folders too.
         unreadable: Paths of what cannot be read, and may refer to anything.
         reading: Builds whose records are being read; of a new one nothing else is known.
@@ -52,6 +52,7 @@ class Records:
     launches: dict[tuple[str, NodeId], Stored[Launch]] = field(default_factory=dict)
     take_homes: dict[NodeId, Stored[TakeHome]] = field(default_factory=dict)
     take_home_ends: set[NodeId] = field(default_factory=set)
+    take_home_more: set[NodeId] = field(default_factory=set)
     versions: dict[str, int] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
     reading: set[BuildId] = field(default_factory=set)
@@ -162,9 +163,18 @@ class Records:
             self.take_homes[node] = Stored(path=stored.path, value=value, version=stored.version)
 
     def take_home_end(self, node: NodeId, change: Put | Gone) -> None:
-        """Keep that somebody wants a take-home image gone; who, is for people to read."""
-        there = isinstance(change, Put) and change.stored is not None
-        (self.take_home_ends.add if there else self.take_home_ends.discard)(node)
+        """Keep that somebody wants another end of a take-home image; its hand reads whose.
+
+        Raises:
+            CorruptRecordError: If the record cannot be read: it changes no end.
+        """
+        self.note(change)
+        self.take_home_ends.discard(node)
+        self.take_home_more.discard(node)
+        stored = change.stored if isinstance(change, Put) else None
+        if stored is not None:
+            later = decode_end_wish(node, stored.value).token is not None
+            (self.take_home_more if later else self.take_home_ends).add(node)
 
     def note(self, change: Put | Dirty | Gone) -> None:
         """Note that a znode of images is there, and its version."""

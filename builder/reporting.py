@@ -15,6 +15,7 @@ from remuda.model.builderstatus import BuilderStatus, encode_builder
 from remuda.model.component import Replica
 from remuda.model.image import BuildId
 from remuda.model.jobreport import word_of
+from remuda.model.takehome import TakeHome, TakeHomeState
 from remuda.model.tally import Sample
 from remuda.runtime.log import Log
 from remuda.runtime.now import Now
@@ -23,6 +24,11 @@ from remuda.runtime.now import Now
 REPORT_PERIOD_S: Final = 1.0
 #: The words in ZooKeeper change at most this often.
 PUBLISH_PERIOD_S: Final = 2.0
+#: What metrics call the states in which a take-home image has come to an end.
+_TAKEN: Final[Mapping[TakeHomeState, str]] = {
+    TakeHomeState.WHOLE: "whole",
+    TakeHomeState.FAILED: "failed",
+}
 
 
 @dataclass(slots=True)
@@ -57,6 +63,17 @@ class Reporter:
         self.metrics.observe_image_build(after.id.image, provider, result, seconds)
         why = None if after.mishap is None else after.mishap.said
         self.log.info("build.ended", build=str(after.id), result=result, why=why)
+
+    def taken_home(self, before: TakeHome, after: TakeHome) -> None:
+        """Count a take-home image that we have just written, if it has come to an end."""
+        if before.state is after.state or after.state not in _TAKEN:
+            return
+        result = _TAKEN[after.state]
+        if after.state is TakeHomeState.WHOLE and after.trouble is not None:
+            result = "unshared"
+        self.metrics.count_take_home(after.provider, result)
+        why = after.failure or after.trouble
+        self.log.info("takehome.result", node=after.node, result=result, why=why)
 
     def judged(self) -> None:
         """Take in the alarms of the last plan: each text is logged once, and when it is over."""

@@ -47,7 +47,7 @@ class WorldView:
         busy: Names of what a hand of ours is at work on.
         reading: Images of which builds are being read: some may be new.
         take_homes: The take-home images on record, by node; *take_home_ends*: those that somebody
-            wants gone.
+            wants gone; *take_home_more*: that somebody wants kept for longer.
     """
 
     now_s: float
@@ -63,6 +63,7 @@ class WorldView:
     reading: frozenset[str] = frozenset()
     take_homes: Mapping[NodeId, TakeHome] = field(default_factory=dict)
     take_home_ends: frozenset[NodeId] = frozenset()
+    take_home_more: frozenset[NodeId] = frozenset()
     _index: _Index = field(default_factory=_Index, init=False, repr=False, compare=False)
 
     def builds(self, image: str | None = None) -> Iterator[Build]:

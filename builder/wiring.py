@@ -17,6 +17,7 @@ from builder.place import hand_look, hand_sweep
 from builder.place.sites import Sites
 from builder.place.wiring import Looking, Sweeping
 from builder.takehome.hand_end import EndingHand
+from builder.takehome.hand_keep import KeepingHand
 from builder.takehome.hand_make import TakingHand
 from builder.takehome.wiring import TakingHome
 from builder.upload import hand_copy, hand_retire, hand_validate
@@ -88,5 +89,6 @@ def wire(means: HandMeans) -> Hands:
             means,
             TakingHand(machines=machines, clock=clock),
             EndingHand(store, clock, installation, sites),
+            KeepingHand(store, clock, installation, sites),
         ),
     )

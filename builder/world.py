@@ -75,6 +75,7 @@ class World:
             reading=frozenset(one.image for one in self.records.reading),
             take_homes={node: one.value for node, one in self.records.take_homes.items()},
             take_home_ends=frozenset(self.records.take_home_ends),
+            take_home_more=frozenset(self.records.take_home_more),
         )
 
     def providers(self) -> Mapping[str, ProviderFacts]:

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from launcher.hold.owners import held_by
+from launcher.hold.owners import held_by, images_by
 from launcher.hold.showing import shown
 from launcher.lanes import Lane, places
 from launcher.provider.status import our_status
@@ -47,6 +47,7 @@ class Reporter:
         self.metrics.set_nodes(counts)
         waiting = sum(one.value.waits(now.wall_s) for one in world.autoholds.stored.values())
         self.metrics.set_holds(provider, held_by(world, now), waiting)
+        self.metrics.set_take_home_images(provider, images_by(world, now))
         status = our_status(world, now)
         self.metrics.set_provider(status)
         self.metrics.set_requests(_requests(world))

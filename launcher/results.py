@@ -56,7 +56,7 @@ class Results:
         intents, keys = IntentResults(world, writer), writer.host_keys
         nodes = NodeResults(world, keys, log, metrics)
         captures, guests = CaptureResults(world, nodes, log), GuestResults(world, nodes, log)
-        homes = TakeHomeResults(world, nodes, log)
+        homes = TakeHomeResults(world, nodes, log, metrics)
         holds, host_keys = HoldResults(world, nodes, log), HostKeyResults(world, nodes, log)
         servers = ServerResults(world, keys, self.owner, log, metrics)
         provider = ProviderResults(world, log, metrics)

@@ -5,27 +5,37 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from remuda.insight.takehomes import read_take_home
+from remuda.insight.takehomes import broken, read_take_home
 from remuda.model.codec import CorruptRecordError
 from remuda.model.hold import Hold
 from remuda.model.holdwish import HoldWish, SnapshotWish, wish_of
 from remuda.model.ids import NodeId
 from remuda.model.node import Node, NodeState
-from remuda.model.takehome import EndWish, SnapshotAnswer, TakeHome, TakeHomeState, encode_end_wish
+from remuda.model.takehome import (
+    EndWish,
+    SnapshotAnswer,
+    TakeHome,
+    TakeHomeState,
+    decode_end_wish,
+    encode_end_wish,
+)
 from remuda.runtime.clock import Clock
 from remuda.store import paths
-from remuda.store.api import Create, ExistsError, Store
-from requestor.errors import InvalidOptionsError, RequestorError
+from remuda.store.api import Create, Delete, ExistsError, MissingError, Op, StaleWriteError, Store
+from requestor.accept import ATTEMPTS_MAX
+from requestor.errors import HoldRefusedError, InvalidOptionsError, RequestorError
 from requestor.holding import ANSWER_S, LOOK_S, MakeWish, Wished, new_token, read_launch
 from requestor.owning import node_owner
 
 _OPEN: Final = frozenset({TakeHomeState.ASKED, TakeHomeState.MAKING, TakeHomeState.WHOLE})
+#: A builder answers within a second or two; it may be reading much just then.
+BUILDER_S: Final = 20.0
 #: A snapshot takes minutes.
 _IMAGE_LOOK_S: Final = 0.5
 
 
 class TakeHomeError(RequestorError):
-    """A machine is not taken home; one sentence says why. Its hold is as it was."""
+    """A machine is not taken home; one sentence says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +143,7 @@ def await_image(
         one = _read(store, wished.node.id)
         if one is not None and one.wish == wished.wish.snapshot:
             if one.state is TakeHomeState.FAILED:
-                raise TakeHomeError(one.failure or "nobody says why there is no image")
+                raise TakeHomeError(broken(one))
             if one.state is TakeHomeState.WHOLE:
                 return one
             step = (one.state, one.quiet)
@@ -149,10 +159,61 @@ def end_take_home(store: Store, one: TakeHome, *, by: str, now_s: float) -> None
     """Have a take-home image deleted; a builder does it. No error if it is wished already.
 
     Raises:
+        RequestorError: Others wish something of it all the time.
         StoreError: ZooKeeper does not answer.
     """
-    data = encode_end_wish(EndWish(by=by, at_s=now_s))
-    try:
-        store.commit([Create(path=paths.take_home_end(one.node), data=data)])
-    except ExistsError:
+    _wish_end(store, one.node, EndWish(by=by, at_s=now_s))
+
+
+def keep_take_home(store: Store, clock: Clock, one: TakeHome, *, by: str, for_s: float) -> TakeHome:
+    """Have a whole image kept for longer; return it once a builder has granted that.
+
+    It is wished by *by*, for *for_s* more seconds; 0: for as long as may be.
+
+    Raises:
+        HoldRefusedError: It is refused, with the rule; or nobody has answered in time.
+        RequestorError: It is being deleted, or its record cannot be read.
+        StoreError: ZooKeeper does not answer.
+    """
+    token = new_token()
+    _wish_end(store, one.node, EndWish(by=by, at_s=clock.now_s(), token=token, for_s=for_s))
+    until_s, pause = clock.monotonic_s() + BUILDER_S, threading.Event()
+    while True:
+        found = _read(store, one.node)
+        if found is None or found.state is TakeHomeState.ENDING:
+            raise RequestorError(f"the image of node {one.node} is deleted, and not kept")
+        if found.more is not None and found.more.token == token:
+            if found.more.refused is not None:
+                raise HoldRefusedError(one.node, found.more.refused, wished="extended")
+            return found
+        if clock.monotonic_s() >= until_s:
+            why = f"no builder has answered in {BUILDER_S:g} s; it may yet do so"
+            raise HoldRefusedError(one.node, why, wished="extended", silent=True)
+        pause.wait(LOOK_S)
+
+
+def _wish_end(store: Store, node: NodeId, wish: EndWish) -> None:
+    """Write a wish, in place of one for more time that nobody has answered yet."""
+    path, data = paths.take_home_end(node), encode_end_wish(wish)
+    for _ in range(ATTEMPTS_MAX):
+        (stored,) = store.read_fresh([path])
+        ops: list[Op] = [Create(path=path, data=data)]
+        if stored is not None:
+            if _deletes(node, stored.value):
+                if wish.token is None:
+                    return
+                raise RequestorError(f"the image of node {node} is to be deleted already")
+            ops.insert(0, Delete(path=path, version=stored.version))
+        try:
+            store.commit(ops)
+        except (ExistsError, StaleWriteError, MissingError):
+            continue
         return
+    raise RequestorError(f"what is wished of the image of node {node} changes all the time")
+
+
+def _deletes(node: NodeId, raw: bytes) -> bool:
+    try:
+        return decode_end_wish(node, raw).token is None
+    except CorruptRecordError:
+        return False  # it wishes nothing, and ours takes its place

@@ -31,6 +31,8 @@ from remuda.visible import visible
 DIRTY_STOP_S: Final = 55.0
 #: An image may ask for more time (``os_shutdown_timeout``); beyond this the cloud does nothing.
 STOP_S_MAX: Final = 300.0
+#: A machine that is to run again may take so long.
+START_S_MAX: Final = 300.0
 #: So long the cloud may be asked for the snapshot, again and again while the server is busy.
 ASK_S: Final = 120.0
 #: Between two looks at a machine that stops, or at a snapshot, at least and at most; else a share
@@ -111,6 +113,29 @@ class Snapshots:
         if most_s >= DIRTY_STOP_S:
             message = f"the cloud does not tell whether it shut down within {most_s:.0f} s"
             raise blame.fail("stop", Blame.CLOUD, message)
+
+    def start(self) -> None:
+        """Have a machine that was stopped run again, and wait until it does."""
+        clock = self.waiting.clock
+        begun_s = clock.monotonic_s()
+        ends_s = begun_s + START_S_MAX
+        self._again(lambda: self.cloud.start_server(self.server, fence=self.fence()), ends_s)
+        while not self._runs():
+            if clock.monotonic_s() >= ends_s:
+                message = f"the cloud has not started the machine after {START_S_MAX:g} s"
+                raise OverdueError(message)
+            self._look_later(begun_s)
+        say(self.log, f"runs again after {clock.monotonic_s() - begun_s:.0f} s")
+
+    def wake(self) -> None:
+        """Start it if it is stopped, as after an attempt that could not start it again."""
+        seen = self._server()
+        if seen is not None and seen.status is ServerStatus.STOPPED:
+            self.start()
+
+    def _runs(self) -> bool:
+        seen = self._server()
+        return seen is not None and seen.status is ServerStatus.ACTIVE and seen.task is None
 
     def _stopped(self, times: "_StopTimes") -> bool:
         """Look once, and note when it was surely running still."""

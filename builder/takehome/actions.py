@@ -23,7 +23,14 @@ class EndTakeHome:
     id: NodeId
 
 
-TakeHomeAction = MakeTakeHome | EndTakeHome
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepTakeHome:
+    """Answer whether the image is kept for longer, as somebody wishes."""
+
+    id: NodeId
+
+
+TakeHomeAction = MakeTakeHome | EndTakeHome | KeepTakeHome
 
 
 def subject(action: Any) -> str:
@@ -39,4 +46,5 @@ def name_of(node: NodeId) -> str:
 KINDS: Final[Mapping[type, WorkKind[Lane]]] = {
     MakeTakeHome: WorkKind(Lane.MAKE, subject),
     EndTakeHome: WorkKind(Lane.KEEP, subject),
+    KeepTakeHome: WorkKind(Lane.KEEP, subject),
 }

@@ -22,11 +22,13 @@ from builder.takehome.tasks import TakeHomeTask
 from builder.takehome.writes import forget
 from remuda.cloud.api import CloudError
 from remuda.cloud.image_store import StoredImage
-from remuda.model.takehome import TakeHome, TakeHomeEvent, TakeHomeState
+from remuda.model.codec import CorruptRecordError
+from remuda.model.ids import NodeId
+from remuda.model.takehome import TakeHome, TakeHomeEvent, TakeHomeState, decode_end_wish
 from remuda.runtime.clock import Clock
 from remuda.runtime.waiting import HandStoppedError, Waiting
 from remuda.store import paths
-from remuda.store.api import Store, StoreError
+from remuda.store.api import Store, Stored, StoreError
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +59,17 @@ class EndingHand:
         return TakeHomeEnded(id=node)
 
     def _condemn(self, record: HeldRecord[TakeHome], task: TakeHomeTask) -> bool:
-        """Write that it ends, if that is so; return whether somebody wished it."""
+        """Write that it ends, if that is so; return whether there is a wish, which goes with it."""
         node = record.value.node
-        (wish,) = self.store.read_fresh([paths.take_home_end(node)])
+        (stored,) = self.store.read_fresh([paths.take_home_end(node)])
         ends_s, ending = end_of(record.value), record.value.state is TakeHomeState.ENDING
         over = ends_s is not None and self.clock.now_s() >= ends_s
-        if wish is None and not (over or ending):
+        if not (over or ending or _wished(node, stored)):
             raise SparedError("its time is not over, and nobody wants it gone")
         record.write(
             lambda one: one.after(TakeHomeEvent.OVER, now_s=self.clock.now_s(), owner=task.me)
         )
-        return wish is not None
+        return stored is not None
 
     def _erase(self, one: TakeHome) -> None:
         """Delete the image in its cloud; return once it is gone."""
@@ -93,3 +95,11 @@ class EndingHand:
         if found is None and self.clock.now_s() <= one.asked_by_s:
             raise SparedError("a call for its snapshot may still arrive")
         return found
+
+
+def _wished(node: NodeId, stored: Stored[bytes] | None) -> bool:
+    """Whether somebody wants it gone now; what nobody can read wishes nothing."""
+    try:
+        return stored is not None and decode_end_wish(node, stored.value).token is None
+    except CorruptRecordError:
+        return False

@@ -3,13 +3,14 @@
 The way is that of a capture: its launcher lets us in, the same *quiet*, the same stop and snapshot.
 What the machine shows of its failure stays. The record is written before each step that cannot be
 taken back, so that whoever takes over knows where it is: a machine that is quiet is not entered
-again, and a snapshot that was asked for is looked for by its name.
+again, and a snapshot that was asked for is looked for by its name. What comes to nothing once the
+machine was changed has it started anew first: by its user data it becomes who it was.
 """
 
 import secrets as chance
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 from builder.build.hand_make import known_keys
 from builder.build.hand_quiet import Quieting
@@ -32,10 +33,10 @@ from remuda.cloud.api import BadOrderError, Cloud, CloudError, GoneError, NoRoom
 from remuda.cloud.image_store import ImageStore
 from remuda.config.images import SecretFrom
 from remuda.model.build import Blame, Mishap
-from remuda.model.ids import ReplicaId
+from remuda.model.ids import ReplicaId, ServerId
 from remuda.model.tags import Owner
-from remuda.model.takehome import ATTEMPTS_MAX, TakeHome, TakeHomeEvent
-from remuda.runtime.waiting import HandStoppedError
+from remuda.model.takehome import ATTEMPTS_MAX, TakeHome, TakeHomeEvent, TakeHomeState
+from remuda.runtime.waiting import HandStoppedError, OverdueError
 from remuda.secret import Secret
 from remuda.store.api import Stored, StoreError
 from remuda.visible import visible
@@ -43,9 +44,9 @@ from remuda.visible import visible
 #: A snapshot may take so long, as that of a build by default.
 SNAPSHOT_S_MAX: Final = 3600.0
 _NOTHING_MADE: Final = (BadOrderError, GoneError, NoRoomError)
-HALF_QUIET: Final = (
-    "the builder ended while it took the machine's identity off, and nobody can tell what is left"
-)
+HALF_QUIET: Final = "the builder ended while it took the machine's identity off"
+#: Of a record whose machine may not be as its holder left it.
+NOT_STARTED: Final = "its machine was stopped, and does not run again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,24 +108,26 @@ class Taking(InPhases):
     def make(self) -> str | None:
         """Make it and write what came of it; return why there is no image, or None."""
         try:
-            self._take_over()
-            self._make()
+            given_up = self._take_over()
+            if given_up is None:
+                self._make()
+            return None if given_up is None else self._ended(given_up)
         except TakenOverError as exc:
             return str(exc)
         except blame.MishapError as exc:
-            return self._ended(exc.mishap)
+            return self._failed(exc.mishap)
         except SecretError as exc:
-            return self._ended(blame.mishap(self.phase, exc.blame, str(exc)))
+            return self._failed(blame.mishap(self.phase, exc.blame, str(exc)))
         except HandStoppedError as exc:
             return str(exc)  # whoever comes next goes on where the record is
         except blame.ENDINGS as exc:
-            return self._ended(blame.of_error(self.phase, exc))
-        return None
+            return self._failed(blame.of_error(self.phase, exc))
 
     def _now_s(self) -> float:
         return self.hand.clock.now_s()
 
-    def _take_over(self) -> None:
+    def _take_over(self) -> str | None:
+        """Take it; return why whoever had it before has found that there will be no image."""
         before = self.record.value
         self.record.write(
             lambda one: one.after(
@@ -134,16 +137,37 @@ class Taking(InPhases):
                 attempt=before.attempt + 1,
             )
         )
+        if before.state is TakeHomeState.MAKING and before.failure is not None:
+            return before.failure
         if before.attempt >= ATTEMPTS_MAX:
             message = f"it was begun {before.attempt} times, and came to no end"
             raise blame.fail("begin", Blame.BUILDER, message)
         if before.quieting_s is not None and not before.quiet:
             raise blame.fail("quiet", Blame.BUILDER, HALF_QUIET)
+        return None
 
     def _make(self) -> None:
         if self.task.refusal is not None:
             raise blame.fail("begin", Blame.RECIPE, self.task.refusal)
-        machine = HoldMachine(
+        machine = self._machine()
+        launch, _ = machine.read()
+        server = launch.server
+        if server is None:
+            raise blame.fail("machine", Blame.CLOUD, f"node {launch.id} has no server")
+        snapshots = self._snapshots(machine, server)
+        if not self.record.value.quiet:
+            self._check_room()
+            self._begin("start")
+            snapshots.wake()
+            self._make_quiet(machine)
+        image = self._snapshot(snapshots)
+        offered = self._offer(image.cloud_image)
+        flavor = self.task.flavor or self.task.cloud.get_server(server).flavor_id or ""
+        self._begin("keep")
+        self._keep(image, offered, flavor)
+
+    def _machine(self) -> HoldMachine:
+        return HoldMachine(
             store=self.hand.machines.store,
             taken=self.record.value,
             cloud=self.task.cloud,
@@ -151,14 +175,9 @@ class Taking(InPhases):
             user=self.task.user,
             port=self.task.port,
         )
-        launch, _ = machine.read()
-        server = launch.server
-        if server is None:
-            raise blame.fail("machine", Blame.CLOUD, f"node {launch.id} has no server")
-        if not self.record.value.quiet:
-            self._check_room()
-            self._make_quiet(machine)
-        snapshots = Snapshots(
+
+    def _snapshots(self, machine: HoldMachine, server: ServerId) -> Snapshots:
+        return Snapshots(
             cloud=self.task.cloud,
             images=self.task.images,
             server=server,
@@ -167,11 +186,6 @@ class Taking(InPhases):
             check=machine.check,
             fence=lambda: call_fence(self.hand.machines.store, self.hand.clock),
         )
-        image = self._snapshot(snapshots)
-        offered = self._offer(image.cloud_image)
-        flavor = self.task.flavor or self.task.cloud.get_server(server).flavor_id or ""
-        self._begin("keep")
-        self._keep(image, offered, flavor)
 
     def _check_room(self) -> None:
         """Refuse what has no room before anything is taken off the machine."""
@@ -219,6 +233,13 @@ class Taking(InPhases):
 
     def _snapshot(self, snapshots: Snapshots) -> WholeImage:
         """Stop the machine and take its snapshot; the record comes before the call."""
+        self._stop(snapshots)
+        self._begin("snapshot")
+        self.image_id = self._found() or self._ask(snapshots)
+        snapshots.hide(self.image_id)
+        return snapshots.finish(self.image_id, limit_s=SNAPSHOT_S_MAX)
+
+    def _stop(self, snapshots: Snapshots) -> None:
         self._begin("stop")
         try:
             snapshots.stop()
@@ -227,10 +248,6 @@ class Taking(InPhases):
             # somebody wants to see.
             say(self.log, visible(exc.mishap.said))
             snapshots.stop()
-        self._begin("snapshot")
-        self.image_id = self._found() or self._ask(snapshots)
-        snapshots.hide(self.image_id)
-        return snapshots.finish(self.image_id, limit_s=SNAPSHOT_S_MAX)
 
     def _found(self) -> str | None:
         """Return the snapshot that an attempt before this one has asked for, if it is there."""
@@ -291,14 +308,22 @@ class Taking(InPhases):
             )
         )
 
-    def _ended(self, mishap: Mishap) -> str:
-        """Write that there is no image; only then what there is of it is nobody's."""
-        why = mishap.said
-        say(self.log, f"FAILED, {mishap.blame} to blame: {visible(why)}")
-        left = self.image_id
+    def _failed(self, mishap: Mishap) -> str:
+        say(self.log, f"FAILED, {mishap.blame} to blame: {visible(mishap.said)}")
+        return self._ended(mishap.said)
+
+    def _ended(self, why: str) -> str:
+        """Write that there is no image, once the machine runs again if it was changed."""
         # Once the cloud has answered no call of ours is on its way: nobody waits for one.
-        known = {"asked_by_s": 0.0} if self.answered or left is not None else {}
+        known: dict[str, Any] = {}
+        if self.answered or self.image_id is not None:
+            known["asked_by_s"] = 0.0
         try:
+            if self.record.value.quieting_s is not None:
+                # Whoever goes on from here makes no image, and has the machine started.
+                self.record.write(lambda one: replace(one, failure=why, **known))
+                self._drop_image()
+                known |= self._started_anew()
             self.record.write(
                 lambda one: one.after(
                     TakeHomeEvent.BROKEN, now_s=self._now_s(), failure=why, **known
@@ -306,9 +331,35 @@ class Taking(InPhases):
             )
         except (TakenOverError, StoreError, HandStoppedError) as exc:
             return f"{why}; not written: {exc}"
-        if left is not None:
-            try:
-                self.task.images.delete_image(left)
-            except CloudError as exc:
-                say(self.log, f"image {left} is left for its end: {visible(str(exc))}")
+        self._drop_image()
         return why
+
+    def _drop_image(self) -> None:
+        """Delete what there is of an image: by what is written it is nobody's."""
+        left, self.image_id = self.image_id, None
+        if left is None:
+            return
+        try:
+            self.task.images.delete_image(left)
+        except CloudError as exc:
+            say(self.log, f"image {left} is left for its end: {visible(str(exc))}")
+
+    def _started_anew(self) -> dict[str, Any]:
+        """Have the machine start once more; return what is to be written of it.
+
+        It takes its identity from its user data then, as at its first start. Another attempt
+        begins from the beginning, whatever the cloud has made of our calls.
+        """
+        anew: dict[str, Any] = {"quiet": False, "quieting_s": None, "trouble": None}
+        one = self.record.value
+        try:
+            if one.attempt > ATTEMPTS_MAX or one.server is None:
+                return {**anew, "trouble": NOT_STARTED}
+            snapshots = self._snapshots(self._machine(), one.server)
+            self._stop(snapshots)
+            self._begin("start")
+            snapshots.start()
+        except (blame.MishapError, CloudError, OverdueError) as exc:
+            say(self.log, visible(f"{NOT_STARTED}: {exc}"))
+            return {**anew, "trouble": f"{NOT_STARTED}: {exc}"}
+        return anew

@@ -7,7 +7,7 @@ to the builder that is assigned it (ADR 0002).
 from typing import Final
 
 from builder.actions import Plan
-from builder.takehome.actions import EndTakeHome, MakeTakeHome, name_of
+from builder.takehome.actions import EndTakeHome, KeepTakeHome, MakeTakeHome, name_of
 from builder.view import WorldView
 from remuda.model.takehome import TakeHome, TakeHomeState
 
@@ -45,6 +45,8 @@ def _step(view: WorldView, one: TakeHome, plan: Plan) -> None:
         else:
             plan.wait(name, why)
         return
+    if one.state is TakeHomeState.WHOLE and one.node in view.take_home_more:
+        plan.do(KeepTakeHome(id=one.node))
     ends_s = end_of(one)
     if ends_s is not None:
         plan.wake(ends_s)

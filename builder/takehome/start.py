@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from builder.contexts import NotStarted, StartContext
-from builder.takehome.actions import EndTakeHome, MakeTakeHome
+from builder.takehome.actions import EndTakeHome, KeepTakeHome, MakeTakeHome
 from builder.takehome.tasks import TakeHomeTask
 from builder.view import WorldView
 
@@ -27,7 +27,15 @@ def end(context: StartContext, view: WorldView, action: EndTakeHome) -> NotStart
     return None
 
 
+def keep(context: StartContext, view: WorldView, action: KeepTakeHome) -> NotStarted | None:
+    """Have a wish that one be kept for longer answered."""
+    task = TakeHomeTask(record=context.world.records.take_homes[action.id], me=view.me)
+    context.workers.submit(action, lambda: context.hands.taking_home.keep(task))
+    return None
+
+
 STARTERS: Final[Mapping[type, Callable[[StartContext, WorldView, Any], NotStarted | None]]] = {
     MakeTakeHome: make,
     EndTakeHome: end,
+    KeepTakeHome: keep,
 }

@@ -25,10 +25,13 @@ class TakeHomeTask:
 
 
 class TakeHomeMaker(Protocol):
-    """Makes take-home images, and ends them; it reads the records anew, before it deletes."""
+    """Makes, keeps and ends take-home images; it reads the records anew, before it deletes."""
 
     def make(self, task: TakeHomeTask) -> TakeHomeEnded:
         """Make one, and write what came of it."""
 
     def end(self, task: TakeHomeTask) -> TakeHomeEnded:
         """Delete one, if it is over by what is on record this very moment."""
+
+    def keep(self, task: TakeHomeTask) -> TakeHomeEnded:
+        """Answer whether one is kept for longer, as is on record this very moment."""

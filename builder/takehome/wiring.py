@@ -10,6 +10,7 @@ from builder.machine.hand_begin import InPhases
 from builder.place.clouds import NoSuchProviderError
 from builder.takehome.events import TakeHomeEnded
 from builder.takehome.hand_end import EndingHand
+from builder.takehome.hand_keep import KeepingHand
 from builder.takehome.hand_make import TakeHomeInCloud, TakingHand
 from builder.takehome.tasks import TakeHomeTask
 from remuda.config.model import PoolLabel, Provider
@@ -46,11 +47,12 @@ class HostLog:
 
 @dataclass(frozen=True, slots=True)
 class TakingHome:
-    """Makes take-home images, and ends them."""
+    """Makes, keeps and ends take-home images."""
 
     means: HandMeans
     hand: TakingHand
     ending: EndingHand
+    keeping: KeepingHand
 
     def make(self, task: TakeHomeTask) -> TakeHomeEnded:
         """See :class:`builder.takehome.tasks.TakeHomeMaker`."""
@@ -61,6 +63,11 @@ class TakingHome:
         """See :class:`builder.takehome.tasks.TakeHomeMaker`."""
         with self.means.clouds.used():
             return self.ending.end(task)
+
+    def keep(self, task: TakeHomeTask) -> TakeHomeEnded:
+        """See :class:`builder.takehome.tasks.TakeHomeMaker`."""
+        with self.means.clouds.used():
+            return self.keeping.keep(task, rules_of(self.means.config()))
 
     def _make(self, task: TakeHomeTask) -> TakeHomeEnded:
         one, config = task.record.value, self.means.config()

@@ -2,14 +2,19 @@
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from launcher.actions import Action
 from launcher.node.results import NodeResults, crashed
 from launcher.takehome.actions import AnswerSnapshot, BeginTakeHome
 from launcher.world import World
 from remuda.frame.work import Answers, ByKind, Written
+from remuda.metrics.sink import Metrics
 from remuda.runtime.log import Log
 from remuda.runtime.now import Now
+
+#: The result of a wish that breaks a rule, in metrics.
+REFUSED: Final = "refused"
 
 
 @dataclass(slots=True)
@@ -19,6 +24,7 @@ class TakeHomeResults:
     world: World
     nodes: NodeResults
     log: Log
+    metrics: Metrics
 
     def answers(self) -> Answers:
         """Return what takes in the answer to the transaction of each kind of action."""
@@ -36,6 +42,8 @@ class TakeHomeResults:
         level = self.log.info if answer.refused is None else self.log.warning
         word = "node.takehome_granted" if answer.refused is None else "node.takehome_refused"
         level(word, node=view.id, share_with=answer.wish.share_with, cause=answer.refused)
+        if answer.refused is not None:
+            self.metrics.count_take_home(self.world.policy.provider, REFUSED)
         self.world.touch_node(view)
 
     def _begun(self, action: BeginTakeHome, event: Written[Action], now: Now) -> None:

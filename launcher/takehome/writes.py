@@ -35,7 +35,13 @@ def _record(world: World, view: NodeView, launch: Launch, wish: SnapshotWish, no
     before = world.take_homes.get(view.id)
     if before is not None:
         again = before.value.after(
-            TakeHomeEvent.AGAIN, now_s=now_s, wish=wish, owner=None, attempt=0, failure=None
+            TakeHomeEvent.AGAIN,
+            now_s=now_s,
+            wish=wish,
+            owner=None,
+            attempt=0,
+            failure=None,
+            trouble=None,
         )
         return Set(path=before.path, data=encode_take_home(again), version=before.version)
     assert view.node is not None  # noqa: S101 - judged only with a node record

@@ -94,7 +94,7 @@ def find(
         MistakeError: Nothing is known of it.
         StoreError: ZooKeeper does not answer, or does not let us.
     """
-    kept, broken = _kept(store, node)
+    kept, broken = kept_capsule(store, node)
     if kept is not None and kept[1].kind is not CapsuleKind.ASKED:
         return kept
     living = _living(store, node)
@@ -117,7 +117,7 @@ def find(
     return provider, _unanswered(store, provider, living, now_s)
 
 
-def _kept(store: Store, node: NodeId) -> tuple[Found | None, CorruptRecordError | None]:
+def kept_capsule(store: Store, node: NodeId) -> tuple[Found | None, CorruptRecordError | None]:
     """Return the newest capsule of a node, a failure before what was only asked.
 
     One that cannot be read, of another provider or from elsewhere, hides none; why is returned.

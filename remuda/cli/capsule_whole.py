@@ -75,8 +75,17 @@ def _called(name: str, begin: str) -> bool:
 def _from_folder(kept: Kept, begin: str) -> bytes:
     if not _called(kept.place, begin) or not kept.place.endswith(SUFFIX):
         raise NotFetchedError(_FOREIGN)
+    return read_packed(kept.place)
+
+
+def read_packed(place: str) -> bytes:
+    """Return what a capsule's file on this host holds.
+
+    Raises:
+        NotFetchedError: It is no file, cannot be read, or is too large.
+    """
     try:
-        number = os.open(kept.place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        number = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(number, "rb") as file:
             if not stat.S_ISREG(os.fstat(number).st_mode):
                 raise NotFetchedError("it is no file")

@@ -64,7 +64,7 @@ class NodeExplanation:
             told += _of_hold(self.hold, now_s)
         elif self.node.state is NodeState.HOLD:
             told.append("no launcher has put its hold on record yet")
-        told += holding.image_words(self.image)
+        told += holding.image_words(self.launch, self.image)
         if self.room is not None and (self.hold is not None or self.room.held):
             told.append(f"in pool {facts.pool} {self.room.said}")
         return [*told, f"`remuda capsule {facts.id}` tells how it was made"]

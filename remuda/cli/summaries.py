@@ -15,7 +15,7 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "demo": "Show the whole product at work on this machine, in under two minutes.",
     "dev": "Run everything here: ZooKeeper, clouds with real machines, launchers and a builder.",
     "explain": "Say why REQUEST waits: each provider's verdict with the numbers that decided it.",
-    "extend": "Keep the machine of NODE, which is held for us, for longer.",
+    "extend": "Keep the held machine of NODE, or the image that it has become, for longer.",
     "failures": "List launches and requests that failed; with NODE or REQUEST, all the evidence.",
     "hold": "Keep the machine of NODE, which we have in use, once its job lets it go.",
     "holds": "List machines that are kept for people, or will be, and the images that some have "
@@ -24,7 +24,7 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "key": "Say whose keys open a held machine.",
     "launcher": "Make and hand out the nodes of one provider.",
     "nodes": "List nodes.",
-    "open": "Boot the image that the hold HOLD has become, as a node that is held for us.",
+    "open": "Boot the image of the machine that CAPSULE tells of, as a node that is held for us.",
     "pools": "List pools, their limits and the labels they offer.",
     "release": "Cancel requests of ours, and give back nodes that we hold or keep "
     "by `remuda request`.",

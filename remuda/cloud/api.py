@@ -206,8 +206,7 @@ class Flavor:
 class Quota:
     """What the account may use and does use, as the cloud counts; None: unlimited or unknown.
 
-    Attributes:
-        metadata_items_max: Of one server.
+    *metadata_items_max* is of one server.
     """
 
     instances_max: int | None = None
@@ -314,6 +313,9 @@ class Cloud(Protocol):
             BadOrderError: It cannot be stopped: it is locked, broken, suspended …
         """
 
+    def start_server(self, server: ServerId, *, fence: Fence = unfenced) -> None:
+        """Ask that a stopped server run again; no error if it does. Raises as *stop_server*."""
+
     def console_log(self, server: ServerId, *, lines_max: int = 200) -> str:
         """Return the end of the console output; empty if the cloud, or the server, has none."""
 
@@ -383,9 +385,8 @@ class Cloud(Protocol):
     def list_leftovers(self, kinds: Collection[LeftoverKind] = ALL_KINDS) -> tuple[Leftover, ...]:
         """Return ports that are down and were made for a server, and our idle floating IPs.
 
-        Only for *kinds* the cloud is asked: an account need not be allowed the others.
-        Ports carry no mark of ours (Nova makes them): it is the caller who knows that
-        ``Leftover.server`` was one of ours and is gone.
+        Only for *kinds* the cloud is asked: an account need not be allowed the others. Ports have
+        no mark of ours: the caller knows that ``Leftover.server`` was one of ours and is gone.
         """
 
     def delete_leftover(self, leftover: Leftover, *, fence: Fence = unfenced) -> None:

@@ -76,6 +76,11 @@ class MeteredCloud:
         with self._timed("stop_server"):
             self._inner.stop_server(server, fence=fence)
 
+    def start_server(self, server: ServerId, *, fence: Fence = unfenced) -> None:
+        """Ask that a stopped server run again."""
+        with self._timed("start_server"):
+            self._inner.start_server(server, fence=fence)
+
     def console_log(self, server: ServerId, *, lines_max: int = 200) -> str:
         """Return the end of the console output."""
         with self._timed("console_log"):

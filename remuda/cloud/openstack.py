@@ -56,6 +56,8 @@ _NOT_FOUND, _CONFLICT = 404, 409
 _HOMELESS: Final = re.compile(r"is not ready\b")
 #: Nova's words for a server that needs no stop, for it is stopped or stopping.
 _STOPPED: Final = re.compile(r"in (?:vm_state stopped|task_state powering-off)\b")
+#: The same for one that needs no start.
+_RUNNING: Final = re.compile(r"in (?:vm_state active|task_state powering-on)\b")
 
 _ImageKey = tuple[str | None, str | None, str | None, frozenset[tuple[str, str]]]
 
@@ -173,12 +175,20 @@ class OpenStackCloud:
 
     def stop_server(self, server: ServerId, *, fence: Fence = unfenced) -> None:
         """Ask for a clean shutdown; one call."""
+        self._switch(server, "os-stop", _STOPPED, fence)
+
+    def start_server(self, server: ServerId, *, fence: Fence = unfenced) -> None:
+        """Ask that a stopped server run again; one call."""
+        self._switch(server, "os-start", _RUNNING, fence)
+
+    def _switch(self, server: ServerId, action: str, done: re.Pattern[str], fence: Fence) -> None:
+        """Ask for an action that needs nothing more where Nova's refusal says that it is *done*."""
         answer = self._wire.call(
             "compute",
             "POST",
             servers.path(server, "action"),
             effect=Effect.REPEATABLE,
-            body={"os-stop": None},
+            body={action: None},
             accept={_CONFLICT, _NOT_FOUND},
             fence=fence,
         )
@@ -189,7 +199,7 @@ class OpenStackCloud:
             # It has no host: not yet, or, being broken, for ever; if it exists at all.
             broken = self.get_server(server).status is ServerStatus.ERROR
             raise BadOrderError(why) if broken else TryLaterError(why)
-        if not _STOPPED.search(why):
+        if not done.search(why):
             raise errors.of_busy_server(why)
 
     def console_log(self, server: ServerId, *, lines_max: int = 200) -> str:

@@ -12,7 +12,8 @@ from remuda.config.model import Config
 from remuda.config.patterns import means
 from remuda.config.snapshots import SnapshotsFrom
 from remuda.model.holdwish import SnapshotWish
-from remuda.model.takehome import PROJECT
+from remuda.model.takehome import PROJECT, EndWish, TakeHome
+from remuda.moments import when
 
 NONE_ALLOWED: Final = (
     "no machine becomes an image here: the configuration has no 'snapshots' in 'holds'"
@@ -26,11 +27,13 @@ class SnapshotRules:
     Attributes:
         allowed: None: nothing.
         secret_labels: Those whose jobs work with secrets.
+        operators: Who may have images of others kept for longer, as patterns.
     """
 
     allowed: SnapshotsFrom | None = None
     secret_labels: frozenset[str] = frozenset()
     secrets: Mapping[str, SecretFrom] = field(default_factory=dict)
+    operators: tuple[str, ...] = ()
 
     def refusal(self, label: str, requestor: str, wish: SnapshotWish) -> str | None:
         """Return the rule that a wish breaks, as one sentence; None: it may be granted."""
@@ -49,6 +52,32 @@ class SnapshotRules:
                 f" {wish.for_s / 86_400:g}"
             )
         return _stranger(allowed, wish)
+
+    def longer(
+        self, one: TakeHome, wish: EndWish, *, now_s: float
+    ) -> tuple[float | None, str | None]:
+        """Return when a whole image ends once a wish for more time is answered; and why not later.
+
+        The maximum counts from when it was whole. Names are unproven: this keeps people from
+        slips, and nobody from lies.
+        """
+        allowed, ends_s = self.allowed, one.ends_s or 0.0
+        if allowed is None:
+            return one.ends_s, NONE_ALLOWED
+        if wish.by not in {one.by, one.requestor} and not _matches(self.operators, wish.by):
+            return one.ends_s, (
+                f"it is of {one.by or 'nobody'}: only they, or an operator, may change it"
+            )
+        if now_s >= ends_s:
+            return one.ends_s, "it is over"
+        latest_s = one.since_s + allowed.max_age
+        wanted_s = ends_s + wish.for_s if wish.for_s else latest_s
+        if wanted_s > latest_s or wanted_s <= ends_s:
+            return one.ends_s, (
+                f"an image is kept for {allowed.max_age / 86_400:g} days at most, this one until"
+                f" {when(latest_s)} (holds: snapshots: max-age)"
+            )
+        return round(wanted_s, 3), None
 
 
 def _stranger(allowed: SnapshotsFrom, wish: SnapshotWish) -> str | None:
@@ -74,6 +103,7 @@ def rules_of(config: Config) -> SnapshotRules:
         allowed=allowed,
         secret_labels=frozenset(name for name, one in config.labels.items() if one.secret),
         secrets={} if allowed is None else allowed.secrets,
+        operators=tuple(config.holds.operators),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from remuda.insight import tree
-from remuda.insight.takehomes import said as image_said
+from remuda.insight.takehomes import image_note
 from remuda.insight.tree import TreeReader
 from remuda.model.hold import Hold
 from remuda.model.ids import NodeId
@@ -94,6 +94,7 @@ def circumstances(hold: Hold) -> list[str]:
     return told
 
 
-def image_words(image: TakeHome | None) -> list[str]:
-    """Return how far the image of a held machine is; nothing if none is made."""
-    return [] if image is None else [f"to take home: {image_said(image)}"]
+def image_words(launch: Launch | None, image: TakeHome | None) -> list[str]:
+    """Return what became of a held machine's way to an image; nothing if nobody wished one."""
+    note = None if launch is None else image_note(launch, image)
+    return [] if note is None else [f"to take home: {note}"]

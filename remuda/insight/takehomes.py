@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId
+from remuda.model.launch import Launch
 from remuda.model.takehome import TakeHome, TakeHomeState, decode_take_home
 from remuda.moments import when
 from remuda.store import paths
@@ -46,16 +47,45 @@ def said(one: TakeHome) -> str:
     match one.state:
         case TakeHomeState.ASKED:
             return "granted; it waits for a builder"
-        case TakeHomeState.MAKING if not one.quiet:
-            return "a builder takes the machine's identity off"
         case TakeHomeState.MAKING:
-            return "the machine is stopped, and snapshotted"
+            return _making(one)
         case TakeHomeState.FAILED:
-            return f"there is no image: {visible(one.failure or '')}"
+            return f"there is no image: {broken(one)}"
         case TakeHomeState.ENDING:
             return "its image is being deleted"
         case _:
             return _whole(one)
+
+
+def _making(one: TakeHome) -> str:
+    if one.failure is not None:
+        return f"there is no image: {visible(one.failure)}; its machine is started again"
+    if one.quiet:
+        return "the machine is stopped, and snapshotted"
+    return "a builder takes the machine's identity off"
+
+
+def image_note(launch: Launch, one: TakeHome | None) -> str | None:
+    """Return what became of a held machine's way to an image; None: nobody has wished one.
+
+    Args:
+        launch: Has what its launcher answered.
+        one: The record of the image, if there is one.
+    """
+    answer = launch.take_home
+    if answer is None:
+        return None
+    if answer.refused is not None:
+        return f"no image: {visible(answer.refused)}"
+    if one is None or one.wish.token != answer.wish.token:
+        return "becomes an image once its job lets it go" if not answer.begun else None
+    return said(one)
+
+
+def broken(one: TakeHome) -> str:
+    """Return why there is no image, and what has become of the machine, as one sentence."""
+    why = visible(one.failure or "nobody says why there is no image")
+    return f"{why}; {visible(one.trouble)}" if one.trouble else f"{why}; the hold is as it was"
 
 
 def _whole(one: TakeHome) -> str:

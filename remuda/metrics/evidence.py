@@ -37,3 +37,6 @@ CAPSULE_BYTES: Final = Metric(
     help="Bytes of whole capsules that were stored.",
     labels=("provider", "store"),
 )
+#: In the order of the documentation.
+OF_ARCHIVES: Final = (ARCHIVES, ARCHIVE_BYTES, ARCHIVE_FILES)
+OF_CAPSULES: Final = (CAPSULES, CAPSULE_BYTES)

@@ -7,13 +7,7 @@ together with a counter of the same name, as Nodepool's dashboards expect.
 
 from typing import Final
 
-from remuda.metrics.evidence import (
-    ARCHIVE_BYTES,
-    ARCHIVE_FILES,
-    ARCHIVES,
-    CAPSULE_BYTES,
-    CAPSULES,
-)
+from remuda.metrics import evidence, heldnames
 from remuda.metrics.metric import Metric, MetricKind, StatsdName
 
 #: From a transaction on a quiet ensemble to a stall that somebody must look at.
@@ -51,19 +45,6 @@ OLDEST_LAUNCH: Final = Metric(
     kind=MetricKind.GAUGE,
     help="Seconds since the oldest node of a label that is being made was planned; 0: none is.",
     labels=("provider", "label"),
-)
-HOLDS: Final = Metric(
-    name="remuda_holds",
-    kind=MetricKind.GAUGE,
-    help="Machines that are kept for people, or will be, by owner and by how long they are held "
-    "already: granted, hour, day, week, longer. Owners beyond the first twenty are others.",
-    labels=("provider", "owner", "age"),
-)
-AUTOHOLDS: Final = Metric(
-    name="remuda_autoholds",
-    kind=MetricKind.GAUGE,
-    help="Autoholds of the installation that wait for a failure.",
-    labels=("provider",),
 )
 POOL_LIMIT: Final = Metric(
     name="remuda_pool_limit",
@@ -343,8 +324,7 @@ METRICS: Final = (
     NODES,
     MIN_READY,
     OLDEST_LAUNCH,
-    HOLDS,
-    AUTOHOLDS,
+    *heldnames.METRICS,
     POOL_LIMIT,
     POOL_USE,
     QUOTA_LIMIT,
@@ -361,14 +341,11 @@ METRICS: Final = (
     ADDRESSABLE_REQUESTS,
     DECLINED,
     JOB_REPORTS,
-    ARCHIVES,
-    ARCHIVE_BYTES,
-    ARCHIVE_FILES,
+    *evidence.OF_ARCHIVES,
     FETCHED_BYTES,
     CLOUD_CALL_SECONDS,
     LEAKED,
-    CAPSULES,
-    CAPSULE_BYTES,
+    *evidence.OF_CAPSULES,
     LOST_WRITES,
     RECORDS_SET_ASIDE,
     RECORD_ERRORS,

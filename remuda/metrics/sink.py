@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from remuda import __version__
-from remuda.metrics import evidence, names
+from remuda.metrics import evidence, heldnames, names
 from remuda.metrics.metric import Metric
 from remuda.model.archivetold import ArchiveTold
 from remuda.model.fetched import During
@@ -123,8 +123,18 @@ class Metrics:
         self, provider: str, holds: Mapping[tuple[str, str], int], autoholds: int
     ) -> None:
         """Replace the counts of held machines, by owner and age, and of autoholds that wait."""
-        self._replace(names.HOLDS, {(provider, *key): float(n) for key, n in holds.items()})
-        self._replace(names.AUTOHOLDS, {(provider,): float(autoholds)})
+        self._replace(heldnames.HOLDS, {(provider, *key): float(n) for key, n in holds.items()})
+        self._replace(heldnames.AUTOHOLDS, {(provider,): float(autoholds)})
+
+    def set_take_home_images(self, provider: str, images: Mapping[tuple[str, str], int]) -> None:
+        """Replace the counts of images that held machines became, by owner and age."""
+        self._replace(
+            heldnames.TAKE_HOME_IMAGES, {(provider, *key): float(n) for key, n in images.items()}
+        )
+
+    def count_take_home(self, provider: str, result: str) -> None:
+        """A wish for an image came to its end: ``refused``, ``whole``, ``unshared``, ``failed``."""
+        self._add(heldnames.TAKE_HOMES, 1, {"provider": provider, "result": result})
 
     def set_limits(self, provider: str, pools: Mapping[str, PoolStatus]) -> None:
         """Replace limits and use of all pools of the process's provider."""

@@ -4,13 +4,20 @@ import gzip
 import io
 import json
 import tarfile
+import zlib
 from collections.abc import Iterator
 from typing import Final
 
+from remuda.model import codec
 from remuda.model.capsule import LOGS, Capsule, capsule_doc
+from remuda.model.codec import CorruptRecordError
+from remuda.model.ids import NodeId, is_node_id
 
 #: What its file is called.
 SUFFIX: Final = ".tar.gz"
+_DOC: Final = "capsule.json"
+#: No such document of ours is larger, with what tar has before it.
+_HEAD_BYTES_MAX: Final = 1024 * 1024
 
 
 def pack(capsule: Capsule) -> bytes:
@@ -28,12 +35,35 @@ def pack(capsule: Capsule) -> bytes:
     return packed.getvalue()
 
 
+def node_of_file(data: bytes) -> NodeId:
+    """Return the node that such an archive tells of; it may come from anybody.
+
+    Raises:
+        CorruptRecordError: If it is none.
+    """
+    try:
+        # No more than this is ever unpacked, whatever it claims to hold.
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as squeezed:
+            head = io.BytesIO(squeezed.read(_HEAD_BYTES_MAX))
+        with tarfile.open(fileobj=head, mode="r:") as archive:
+            first = archive.next()
+            found = None if first is None else archive.extractfile(first)
+            named = first is not None and first.name.endswith(f"/{_DOC}")
+            raw = found.read() if found is not None and named else b""
+    except (OSError, EOFError, ValueError, zlib.error, tarfile.TarError, KeyError) as exc:
+        raise CorruptRecordError("capsule", "it is no archive of a capsule") from exc
+    node = codec.parse("capsule", raw).get("node")
+    if not isinstance(node, str) or not is_node_id(node):
+        raise CorruptRecordError("capsule", "it names no node")
+    return NodeId(node)
+
+
 def _files(capsule: Capsule) -> Iterator[tuple[str, str]]:
     doc = capsule_doc(capsule)
     # Its texts are files of their own.
     doc["console"], doc["logs"] = "", {}
     doc["transcript"] = [{**one, "output": ""} for one in doc["transcript"]]
-    yield "capsule.json", json.dumps(doc, indent=2, sort_keys=True) + "\n"
+    yield _DOC, json.dumps(doc, indent=2, sort_keys=True) + "\n"
     if capsule.console:
         yield "console.log", capsule.console
     if capsule.transcript:

@@ -3,8 +3,8 @@
 What the holder wishes lies in the node's record, which requestors may write. The *answer* is what
 the node's launcher makes of it, in the launch record; for what it grants it makes the record in
 ``/remuda/takehome/<node>``, which builders carry on: taken, made quiet, snapshotted, shared, and at
-its end deleted. The machine goes as soon as its image is whole. Whoever wants an end sooner says so
-in ``/remuda/takehome-ends/<node>``.
+its end deleted. The machine goes as soon as its image is whole. Whoever wants another end, now or
+later, says so in ``/remuda/takehome-ends/<node>``.
 """
 
 import re
@@ -15,7 +15,14 @@ from typing import Any, Final
 
 from remuda.model import codec
 from remuda.model.fields import LINE_CHARS_MAX, Fields, safe
-from remuda.model.holdwish import SnapshotWish, read_snapshot, snapshot_doc
+from remuda.model.holdwish import (
+    FOR_S_MAX,
+    SnapshotWish,
+    read_snapshot,
+    snapshot_doc,
+    token_of,
+    without_none,
+)
 from remuda.model.ids import NodeId, ReplicaId, ServerId
 from remuda.model.image import PLACE
 from remuda.model.imageask import read_login_key
@@ -35,7 +42,7 @@ class TakeHomeState(StrEnum):
     ASKED = "asked"  # its launcher has granted it; no builder has taken it
     MAKING = "making"  # a builder is at the machine, or at the snapshot
     WHOLE = "whole"  # there is an image: the machine may go
-    FAILED = "failed"  # there is none; the hold is as it was
+    FAILED = "failed"  # there is none; the hold is as it was, but for its trouble
     ENDING = "ending"  # the image is being deleted; then the record goes
 
 
@@ -102,9 +109,12 @@ class TakeHome:
         flavor: What the machine's flavor is called, as the configuration or the cloud says.
         cloud, region: What the configuration calls them; the region may have no name.
         shared: Whether *share_with* may boot it, or everybody, as was asked.
-        trouble: What is not as asked though there is an image; or why it could not be deleted.
+        trouble: What is not as asked though there is an image; or, without one, what has become of
+            its machine.
         ends_s: Then it is deleted; known once it is whole.
-        failure: Why there is no image.
+        more: What became of the last wish that it be kept for longer.
+        failure: Why there is no image; while it is being made: none will be, and its machine is
+            started again.
     """
 
     node: NodeId
@@ -136,6 +146,7 @@ class TakeHome:
     shared: bool = False
     trouble: str | None = None
     ends_s: float | None = None
+    more: "MoreTime | None" = None
     failure: str | None = None
 
     def after(self, event: TakeHomeEvent, *, now_s: float, **changes: Any) -> "TakeHome":
@@ -154,10 +165,31 @@ class TakeHome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndWish:
-    """Somebody wants a take-home image deleted now."""
+    """Somebody wants another end of a take-home image.
+
+    Attributes:
+        token: Of a wish for more time: no two have the same.
+        for_s: By so much later; 0: as late as may be. Without a token it is to be deleted now.
+    """
 
     by: str
     at_s: float
+    token: str | None = None
+    for_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoreTime:
+    """What became of a wish that an image be kept for longer.
+
+    Attributes:
+        refused: The rule that it breaks; None: it is kept for longer.
+    """
+
+    token: str
+    by: str
+    at_s: float
+    refused: str | None = None
 
 
 def answer_doc(answer: SnapshotAnswer) -> dict[str, Any]:
@@ -219,9 +251,10 @@ def encode_take_home(one: TakeHome) -> bytes:
         "shared": one.shared,
         "trouble": None if one.trouble is None else safe(one.trouble, WHY_CHARS_MAX),
         "ends_s": one.ends_s,
+        "more": None if one.more is None else _more_doc(one.more),
         "failure": None if one.failure is None else safe(one.failure, WHY_CHARS_MAX),
     }
-    return codec.dump({key: value for key, value in doc.items() if value is not None})
+    return codec.dump(without_none(doc))
 
 
 def decode_take_home(node: NodeId, raw: bytes) -> TakeHome:
@@ -270,14 +303,43 @@ def decode_take_home(node: NodeId, raw: bytes) -> TakeHome:
         shared=fields.doc.get("shared") is True,
         trouble=fields.prose("trouble", WHY_CHARS_MAX),
         ends_s=fields.maybe_number("ends_s"),
+        more=_read_more(fields.part("more")),
         failure=fields.prose("failure", WHY_CHARS_MAX),
+    )
+
+
+def _more_doc(more: MoreTime) -> dict[str, Any]:
+    refused = None if more.refused is None else safe(more.refused, WHY_CHARS_MAX)
+    doc = {
+        "token": more.token,
+        "by": safe(more.by, LINE_CHARS_MAX),
+        "at_s": round(more.at_s, 3),
+        "refused": refused,
+    }
+    return without_none(doc)
+
+
+def _read_more(part: Fields | None) -> MoreTime | None:
+    if part is None:
+        return None
+    return MoreTime(
+        token=token_of(part),
+        by=part.prose("by", LINE_CHARS_MAX) or "",
+        at_s=part.number("at_s"),
+        refused=part.prose("refused", WHY_CHARS_MAX),
     )
 
 
 def encode_end_wish(wish: EndWish) -> bytes:
     """Serialise a wish for an end; the pair of :func:`decode_end_wish`."""
-    doc = {"schema": SCHEMA, "by": safe(wish.by, LINE_CHARS_MAX), "at_s": round(wish.at_s, 3)}
-    return codec.dump(doc)
+    doc = {
+        "schema": SCHEMA,
+        "by": safe(wish.by, LINE_CHARS_MAX),
+        "at_s": round(wish.at_s, 3),
+        "token": wish.token,
+        "for_s": wish.for_s or None,
+    }
+    return codec.dump(without_none(doc))
 
 
 def decode_end_wish(node: NodeId, raw: bytes) -> EndWish:
@@ -289,4 +351,9 @@ def decode_end_wish(node: NodeId, raw: bytes) -> EndWish:
     name = f"end of take-home image {node}"
     fields = Fields(name, codec.parse(name, raw))
     fields.check_schema(SCHEMA)
-    return EndWish(by=fields.prose("by", LINE_CHARS_MAX) or "", at_s=fields.number("at_s", 0.0))
+    return EndWish(
+        by=fields.prose("by", LINE_CHARS_MAX) or "",
+        at_s=fields.number("at_s", 0.0),
+        token=fields.identifier("token"),
+        for_s=fields.maybe_number("for_s", high=FOR_S_MAX) or 0.0,
+    )

@@ -6,15 +6,14 @@ from remuda.cli import output
 from remuda.cli.completing import complete_taken_home
 from remuda.cli.context import CommandContext, with_context
 from remuda.cli.durations import duration
-from remuda.cli.errors import EXIT_TIMEOUT, CommandFailedError, MistakeError
+from remuda.cli.errors import EXIT_TIMEOUT, CommandFailedError
 from remuda.cli.terminal import say
-from remuda.insight.takehomes import read_take_home, said
-from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId
-from remuda.model.takehome import TakeHome, TakeHomeState
+from remuda.model.takehome import TakeHome
 from remuda.store.api import Store
 from requestor.client import Client
 from requestor.commands.ending import RequestorCommand
+from requestor.commands.opening import image_to_open, node_named
 from requestor.commands.options import owner_options
 from requestor.errors import RequestFailedError, RequestTimeoutError
 
@@ -22,9 +21,12 @@ from requestor.errors import RequestFailedError, RequestTimeoutError
 @click.command(
     cls=RequestorCommand,
     name="open",
-    examples=("remuda open 3000000001 --for 4h", "remuda open 3000000001 --max-wait 10m"),
+    examples=(
+        "remuda open 3000000001 --for 4h",
+        "remuda open failed.tar.gz --max-wait 10m",
+    ),
 )
-@click.argument("hold", shell_complete=complete_taken_home)
+@click.argument("capsule", shell_complete=complete_taken_home)
 @click.option(
     "--for",
     "for_s",
@@ -49,43 +51,26 @@ from requestor.errors import RequestFailedError, RequestTimeoutError
 def open_hold(
     *,
     context: CommandContext,
-    hold: str,
+    capsule: str,
     for_s: float | None,
     wait_s: float | None,
     me: str,
     force: bool,
     as_json: bool,
 ) -> None:
-    """Boot the image that the hold HOLD has become, as a node that is held for us.
+    """Boot the image of the machine that CAPSULE tells of, as a node that is held for us.
 
-    HOLD is the node that the machine was. It boots where the image is, with the label's login.
+    CAPSULE is the node that the machine was, or the file of its capsule. An image is there if the
+    machine was taken home (`remuda hold NODE --snapshot`). It boots where that is, with the label's
+    login.
     """
     with context.store() as store:
-        one = _image(store, NodeId(hold), me=me, force=force)
+        one = image_to_open(store, node_named(capsule), me=me, force=force)
         node = _booted(store, one, me=me, wait_s=wait_s, for_s=for_s)
     if as_json:
         output.emit_json({"node": node, "image": one.cloud_image, "of": one.node})
         return
     say(f"node {node} has booted image {one.cloud_image} and is held for {me}: remuda ssh {node}")
-
-
-def _image(store: Store, node: NodeId, *, me: str, force: bool) -> TakeHome:
-    """Return the image to open.
-
-    Raises:
-        MistakeError: There is none, or it is somebody else's.
-    """
-    try:
-        one = read_take_home(store, node)
-    except CorruptRecordError as error:
-        raise MistakeError(f"the image of node {node} cannot be read: {error}") from error
-    if one is None:
-        raise MistakeError(f"node {node} was not taken home: there is no image of it")
-    if one.state is not TakeHomeState.WHOLE:
-        raise MistakeError(f"node {node}: {said(one)}")
-    if me not in {one.by, one.requestor} and not force:
-        raise MistakeError(f"the image of node {node} is of {one.by}, not {me}; --force opens it")
-    return one
 
 
 def _booted(

@@ -13,14 +13,14 @@ from remuda.cli.context import CommandContext, with_context
 from remuda.cli.errors import MistakeError
 from remuda.cli.node_change import step_node, user_of
 from remuda.cli.terminal import say
-from remuda.insight.takehomes import read_take_home
+from remuda.insight.takehomes import read_take_home, said
 from remuda.insight.tree import reader
 from remuda.model import request as request_record
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.jobreport import JobReport, job_report, report_fields
 from remuda.model.node import Node, NodeEvent, NodeState
-from remuda.model.takehome import TakeHomeState
+from remuda.model.takehome import TakeHome, TakeHomeState
 from remuda.redaction import redact_text
 from remuda.store import paths
 from remuda.store.api import Delete, MissingError, Store
@@ -111,11 +111,22 @@ def _end_image(store: Store, name: str, *, me: str, force: bool, now_s: float) -
     except CorruptRecordError as error:
         raise MistakeError(f"the image of node {name} cannot be read: {error}") from error
     if one is None or one.state not in {TakeHomeState.WHOLE, TakeHomeState.ENDING}:
+        if one is not None and not force:
+            _refuse_if_under_way(one)
         return None  # the machine is there still, and is what is given back
     if me not in {one.by, one.requestor} and not force:
         raise MistakeError(f"the image of node {name} is of {one.by}, not {me}; --force takes it")
     end_take_home(store, one, by=me, now_s=now_s)
     return one.cloud_image or ""
+
+
+def _refuse_if_under_way(one: TakeHome) -> None:
+    """Do nothing unless a machine is becoming an image: given back now, there would be neither."""
+    if one.state in {TakeHomeState.ASKED, TakeHomeState.MAKING}:
+        raise MistakeError(
+            f"node {one.node} is becoming an image ({said(one)}): give that back once it is there;"
+            " --force gives the machine back now, without an image"
+        )
 
 
 def _report_of(

@@ -12,7 +12,7 @@ from typing import Final
 from sandbox.machines.accounts import write_accounts
 from sandbox.machines.base import MachineError, Order
 from sandbox.machines.bootplan import BootPlan, HostKey
-from sandbox.machines.firstboot import write_identity
+from sandbox.machines.firstboot import INSTANCE, write_identity
 from sandbox.machines.keys import generate
 from sandbox.machines.packing import pad
 from sandbox.machines.shutdown import MARK
@@ -64,6 +64,23 @@ def make_disk(upper: Path, order: Order, *, port: int, version: tuple[int, int])
         if order.image is not None and order.image.stat().st_size:
             _tar([*_TAR, "-xpf", str(order.image), "-C", str(upper)], "the image is no tar")
         _hide_host(upper)
+    except OSError as exc:
+        raise MachineError(f"the disk cannot be made: {exc}") from exc
+    make_somebody(upper, order, port=port, version=version)
+
+
+def knows_itself(upper: Path) -> bool:
+    """Whether what cloud-init wrote at a first boot is still there: then it does nothing more."""
+    return os.path.lexists(place(upper, INSTANCE))
+
+
+def make_somebody(upper: Path, order: Order, *, port: int, version: tuple[int, int]) -> None:
+    """Do what cloud-init does at a first boot, or once the disk has forgotten that there was one.
+
+    Raises:
+        MachineError: If the disk is full, or has files that stand in the way.
+    """
+    try:
         write_identity(upper, order)
         kinds = _write_host_keys(upper, order.plan)
         # Beside the disk: it names the machine's address, which no image of it is to have.

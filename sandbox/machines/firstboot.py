@@ -28,6 +28,8 @@ _SEED_BYTES: Final = 512
 _SEED: Final = "var/lib/systemd/random-seed"
 _LEASES: Final = "var/lib/dhcp/dhclient.eth0.leases"
 _CLOUD: Final = "var/lib/cloud"
+#: Where it has what it knows of the instance that it runs on.
+INSTANCE: Final = f"{_CLOUD}/instance"
 
 
 def write_identity(upper: Path, order: Order) -> None:
@@ -87,5 +89,5 @@ def _write_instance(upper: Path, order: Order) -> None:
     """Write what cloud-init knows of this instance; its user data may hold a private key."""
     here = f"{_CLOUD}/instances/{order.id}"
     put(upper, f"{here}/user-data.txt", order.plan.user_data, 0o600)
-    link(upper, f"{_CLOUD}/instance", f"/{here}")
+    link(upper, INSTANCE, f"/{here}")
     put(upper, f"{_CLOUD}/data/instance-id", f"{order.id}\n")

@@ -25,7 +25,15 @@ from typing import Final
 
 from sandbox.machines import ownnet
 from sandbox.machines.base import Listen, MachineError, Order
-from sandbox.machines.disk import HOME, SSHD_CONFIG, make_disk, pack_disk, write_mark
+from sandbox.machines.disk import (
+    HOME,
+    SSHD_CONFIG,
+    knows_itself,
+    make_disk,
+    make_somebody,
+    pack_disk,
+    write_mark,
+)
 from sandbox.machines.ownnet import OwnNetworks
 from sandbox.machines.probe import is_mount_root, propagation, sshd_path
 from sandbox.machines.shutdown import MARK, RECOVERY, children, end_gently
@@ -210,6 +218,10 @@ class NamespaceMachines:
         machine = self._machine(machine_id)
         self._end(machine)
         order = machine.order
+        first = not machine.starts
+        if not first and not knows_itself(machine.folder / "upper"):
+            make_somebody(machine.folder / "upper", order, port=self._port, version=self._version)
+            first = True
         listens = order.listen is Listen.SSHD and order.address
         delay = f"{order.ssh_delay_s:g}" if listens else "never"
         if self._networks is None:
@@ -235,7 +247,7 @@ class NamespaceMachines:
             str(machine.folder),
             order.plan.hostname,
             delay,
-            "again" if machine.starts else "first",
+            "first" if first else "again",
             self._sshd,
             ",".join(("-all", *(f"+{each}" for each in self._kept))),
             "pivot" if self._pivots else "chroot",

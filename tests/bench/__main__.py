@@ -22,6 +22,7 @@ from tests.bench import (
     images_nights,
     images_rolling_back,
     images_swapping,
+    images_taking_home,
     images_warm,
     listing,
     living,
@@ -62,6 +63,7 @@ IMAGES: Final[dict[tuple[str, ...], _Measure]] = {
         folder, wanted, quick=quick
     ),
     ("capture",): lambda folder, _wanted, quick: images_capturing.measure(folder, quick=quick),
+    ("take-home",): lambda folder, _wanted, quick: images_taking_home.measure(folder, quick=quick),
     ("nights",): lambda folder, _wanted, quick: images_nights.measure(folder, quick=quick),
     ("first-use",): lambda folder, _wanted, quick: images_first_use.measure(folder, quick=quick),
     ("rollback",): lambda folder, _wanted, quick: images_rolling_back.measure(folder, quick=quick),

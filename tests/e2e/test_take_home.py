@@ -125,6 +125,11 @@ def test_a_failed_machine_boots_in_another_project(stage: Stage) -> None:
     """Shared, named, with its evidence and without our keys; quota is free; opened; given back."""
     node = failed(stage, "job", f"echo {EVIDENCE} | sudo tee /var/log/job.log /tmp/core.1")
     devs = project(stage, "-dev")
+    capsule = str(stage.folder / "failed.tar.gz")
+    known = remuda(stage, "capsule", node, "--out", capsule)
+    assert known.returncode == 0, known.stderr
+    alive = remuda(stage, "open", capsule)
+    assert (alive.returncode, f"node {node} is held still" in alive.stderr) == (2, True), alive
     ran = remuda(stage, "hold", node, "--snapshot", "--share-with", devs, "--for", "14d", "--json")
     assert ran.returncode == 0, ran.stderr
     answer = json.loads(ran.stdout)
@@ -146,7 +151,17 @@ def test_a_failed_machine_boots_in_another_project(stage: Stage) -> None:
     finally:
         cloud.close()
 
-    opened = remuda(stage, "open", node, "--for", "1h", "--json")
+    more = remuda(stage, "extend", node, "--for", "2d", "--json")
+    assert more.returncode == 0, more.stderr
+    ends_s = json.loads(more.stdout)["ends_at_s"]
+    assert ends_s == pytest.approx(answer["ends_at_s"] + 2 * 86_400.0)
+    seen = image_of(stage, image)
+    assert seen is not None
+    assert seen.properties[tags.ENDS] == str(round(ends_s))
+    longer = remuda(stage, "extend", node, "--for", "9d")
+    assert (longer.returncode, "is kept for 20 days at most" in longer.stderr) == (2, True)
+
+    opened = remuda(stage, "open", capsule, "--for", "1h", "--json")
     assert opened.returncode == 0, opened.stderr
     again = json.loads(opened.stdout)["node"]
     assert stage.nodes("hold")[again]["hold_job"] == "ada"
@@ -160,6 +175,8 @@ def test_a_failed_machine_boots_in_another_project(stage: Stage) -> None:
     assert (released.returncode, image in released.stdout) == (0, True), released.stderr
     stage.until(lambda: taken(stage, node) is None, "its record to go", IMAGE_S)
     assert image_of(stage, image) is None
+    gone = remuda(stage, "open", capsule)
+    assert (gone.returncode, "no image was kept" in gone.stderr) == (2, True), gone.stderr
 
 
 def test_what_may_not_be_taken_home_is_refused_with_one_sentence(stage: Stage) -> None:
@@ -182,6 +199,8 @@ def test_what_may_not_be_taken_home_is_refused_with_one_sentence(stage: Stage) -
 
     ran = remuda(stage, "hold", node, "--snapshot")
     assert (ran.returncode, "secret in /var/tmp/left" in ran.stderr) == (1, True), ran.stderr
+    assert "the hold is as it was" in ran.stderr
+    on(stage, node, "rm /var/tmp/left")
     assert PLANTED not in ran.stdout + ran.stderr
     assert {node, vault} <= set(stage.nodes("hold"))
     assert PLANTED not in json.dumps(taken(stage, node))
@@ -189,13 +208,15 @@ def test_what_may_not_be_taken_home_is_refused_with_one_sentence(stage: Stage) -
 
 
 def test_a_snapshot_that_the_cloud_refuses_leaves_the_hold(stage: Stage) -> None:
-    """And is asked for once more: the machine is quiet and stopped by then."""
+    """Its machine runs again, and lets its people in; an image may be asked for once more."""
     node = failed(stage, "job", "true")
     stage.clouds["a"].fault("server.snapshot", "snapshot_error", count=1)
     ran = remuda(stage, "hold", node, "--snapshot")
     assert ran.returncode == 1, ran.stderr
     assert f"node {node} is not taken home" in ran.stderr
     assert node in stage.nodes("hold")
+    assert "the hold is as it was" in ran.stderr
+    on(stage, node, "true")
     stage.clouds["a"].heal()
     again = remuda(stage, "hold", node, "--snapshot", "--json")
     assert again.returncode == 0, again.stderr

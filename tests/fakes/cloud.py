@@ -10,8 +10,6 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
-from enum import StrEnum
-from typing import TypeVar
 
 from remuda.cloud import flavors, images
 from remuda.cloud import servers as nova
@@ -44,14 +42,16 @@ from tests.fakes.cloud_fates import (
     Chaos,
     Create,
     Delete,
+    Fate,
     Listing,
     check_room,
     check_sizes,
     check_texts,
     create_error,
+    drawn,
 )
 from tests.fakes.cloud_floating import FakeFloatingIps
-from tests.fakes.cloud_machines import Machine, needs_stop, view
+from tests.fakes.cloud_machines import Machine, needs_start, needs_stop, view
 
 DEBIAN = Image(
     id="10000000-0000-4000-8000-000000000001",
@@ -64,8 +64,6 @@ LARGE = Flavor(id="2", name="large", cores=4, ram_mib=8192, disk_gib=40)
 
 _SLOW_DELETE_FACTOR = 10
 _OMITTED = 1 / 3
-
-Fate = TypeVar("Fate", bound=StrEnum)
 
 
 class FakeCloud:
@@ -222,6 +220,14 @@ class FakeCloud:
             if needs_stop(self.truth().get(server)):
                 self._machines[server].stopped_s = self.clock.now_s() + self.stop_s
 
+    def start_server(self, server: ServerId, *, fence: Fence = unfenced) -> None:
+        """Let a stopped server run, at once."""
+        with self._lock:
+            nova.path(server)
+            self._begin("start_server", fence)
+            if needs_start(self.truth().get(server)):
+                self._machines[server].stopped_s = None
+
     def console_log(self, server: ServerId, *, lines_max: int = 200) -> str:
         """Return some lines that name the server."""
         nova.path(server)
@@ -343,14 +349,7 @@ class FakeCloud:
         return script.popleft() if script else self._draw(rates, usual)
 
     def _draw(self, rates: Mapping[Fate, float], usual: Fate) -> Fate:
-        if not rates:
-            return usual
-        left = self._random.random()
-        for fate, rate in rates.items():
-            left -= rate
-            if left < 0:
-                return fate
-        return usual
+        return drawn(self._random.random(), rates, usual) if rates else usual
 
     def _drawn_boot(self) -> Boot:
         factor = self._random.uniform(1.0, self.chaos.boot_factor_max)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeVar
 
 from remuda.cloud.api import (
     BadOrderError,
@@ -21,6 +22,8 @@ _USER_DATA_MAX, _TEXT_MAX = 65_535, 255
 _METADATA_KEY = re.compile(r"[a-zA-Z0-9_:. -]{1,255}")
 #: Nova's default quota.
 _METADATA_ITEMS_MAX = 128
+
+Fate = TypeVar("Fate", bound=StrEnum)
 
 
 class Create(StrEnum):
@@ -149,3 +152,12 @@ def check_texts(order: ServerSpec) -> None:
     for name in (order.name, *order.security_groups, *(each for each in named if each)):
         if not 1 <= len(name) <= _TEXT_MAX or name != name.strip() or not name.isprintable():
             raise BadOrderError("fake: HTTP 400: Invalid input for field/attribute name")
+
+
+def drawn(chance: float, rates: Mapping[Fate, float], usual: Fate) -> Fate:
+    """Return what a number from 0 to 1 means by these rates; what they leave is as usual."""
+    for fate, rate in rates.items():
+        chance -= rate
+        if chance < 0:
+            return fate
+    return usual

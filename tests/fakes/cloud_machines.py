@@ -88,6 +88,19 @@ def needs_stop(seen: Server | None) -> bool:
     return True
 
 
+def needs_start(seen: Server | None) -> bool:
+    """Whether there is something to start; raises as :func:`needs_stop`."""
+    if seen is None:
+        raise GoneError("fake: HTTP 404: the instance could not be found")
+    if seen.status is ServerStatus.BUILDING or seen.task is not None:
+        raise TryLaterError(f"fake: HTTP 409: in task_state {seen.task}", retry_after_s=1.0)
+    if seen.status is ServerStatus.ACTIVE:
+        return False
+    if seen.status is not ServerStatus.STOPPED:
+        raise BadOrderError(f"fake: HTTP 409: in vm_state {seen.vm_state}")
+    return True
+
+
 def view(
     machine: Machine, now_s: float, *, zone: str, floating: str | None, task: str | None
 ) -> Server:

@@ -1,5 +1,6 @@
 """What must never happen with holds: the oracle's part of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -29,6 +30,8 @@ class HoldRules:
         most: So many may be kept by a provider; None: any.
         skew_s: Clocks of two launchers differ by at most this.
         wished: Node and contender by the token of each wish.
+        waits: Whether a hold that is over waits for the image that is being made of its machine;
+            *waited*: when it did last, by the wall clock.
         granted, kept, fired: Tokens that were granted; nodes that were held; those of autoholds.
         lapses: Nodes whose hold was over for longer than anybody's lock counts.
     """
@@ -44,6 +47,8 @@ class HoldRules:
     kept: dict[NodeId, float] = field(default_factory=dict)
     fired: set[NodeId] = field(default_factory=set)
     lapses: set[NodeId] = field(default_factory=set)
+    waits: Callable[[NodeId], bool] = lambda _node: False
+    waited: dict[NodeId, float] = field(default_factory=dict)
     longest_s: float = 0.0
 
     def launch_changed(self, provider: str, old: Launch | None, new: Launch | None) -> None:
@@ -146,7 +151,9 @@ class HoldRules:
                 continue
             if node.doc.get("host_keys") != list(launch.believed_keys) and launch.host_key:
                 self.history.fail(f"hold: {node.id} tells its people other host keys than ours")
-            late_s = now_s - (hold.ends_s or 0.0)
+            if self.waits(node.id):
+                self.waited[node.id] = now_s
+            late_s = now_s - max(hold.ends_s or 0.0, self.waited.get(node.id, 0.0))
             self.longest_s = max(self.longest_s, late_s)
             if late_s > OVERDUE_S:
                 self.history.fail(f"hold: {node.id} is held {late_s:.0f} s after its end")

@@ -22,6 +22,7 @@ from tests.fakes.store import FakeZookeeper
 from tests.simulation.accounts import Accounts
 from tests.simulation.history import History
 from tests.simulation.holdrules import HoldRules
+from tests.simulation.homerules import HomeRules
 from tests.simulation.imagerules import ImageRules
 from tests.simulation.records import Records
 from tests.simulation.setting import INSTALLATION
@@ -55,7 +56,7 @@ class Oracle(Records):
         taken: Nodes that a user has locked at least once, and for which request.
         forgotten: Nodes whose records an operator has removed: nobody counts their servers.
         images: What holds of images of ours, if there are any.
-        holds: And of machines that are kept for people.
+        holds: And of machines that are kept for people; *homes*: that they take home.
     """
 
     history: History
@@ -70,6 +71,7 @@ class Oracle(Records):
     forgotten: set[NodeId] = field(default_factory=set)
     images: ImageRules | None = None
     holds: HoldRules | None = None
+    homes: HomeRules | None = None
     accounts: Accounts = field(init=False)
 
     def __post_init__(self) -> None:
@@ -149,7 +151,8 @@ class Oracle(Records):
             self._became_ready(node_id, old, new)
         if old.state is NodeState.HOLD and new.state is not NodeState.HOLD:
             end_s = hold_ends_s(old)
-            if end_s is None or self.timetable.clock.now_s() < end_s - self.skew_s:
+            early = end_s is None or self.timetable.clock.now_s() < end_s - self.skew_s
+            if early and (self.homes is None or not self.homes.may_go(node_id)):
                 self.history.fail(f"I5: held node {node_id} ended before its time")
 
     def _promised(self, node_id: NodeId, old: Node, new: Node) -> None:

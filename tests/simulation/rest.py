@@ -26,6 +26,7 @@ def unrest(simulation: "Simulation") -> str | None:
     """Return one sentence about what is not yet in order, or None."""
     return (
         _images(simulation)
+        or _homes(simulation)
         or _clients(simulation)
         or _requests(simulation)
         or _nodes(simulation)
@@ -53,6 +54,11 @@ def _images(simulation: "Simulation") -> str | None:
             if upload_id and simulation.librarian.rules.spoiled(upload_id.build, provider):
                 return f"node {name} of {upload_id.build}, which is revoked, is still there"
     return None
+
+
+def _homes(simulation: "Simulation") -> str | None:
+    homes = simulation.oracle.homes
+    return None if homes is None else homes.unrest()
 
 
 def _clients(simulation: "Simulation") -> str | None:

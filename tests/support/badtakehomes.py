@@ -47,9 +47,10 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
         "shared": True,
         "trouble": "a bit",
         "ends_s": NOW_S,
+        "more": {"token": "e1", "by": "ada", "at_s": NOW_S, "refused": "no"},
         "failure": "no",
     },
-    "take-home end": {"schema": 1, "by": "ada", "at_s": NOW_S},
+    "take-home end": {"schema": 1, "by": "ada", "at_s": NOW_S, "token": "e1", "for_s": 60.0},
 }
 
 PLACES: Final[dict[str, str]] = {
@@ -76,7 +77,11 @@ SEEN: Final[tuple[tuple[str, str, tuple[Any, ...]], ...]] = (
     ("take-home image", "size_bytes min_disk_gib", (*_NO_NUMBERS, -1)),
     ("take-home image", "quiet shared", (1, "yes", [])),
     ("take-home image", "failure trouble by reason flavor cloud region username", _NO_TEXTS),
-    ("take-home end", "schema at_s by", (*_NO_NUMBERS, None)),
+    ("take-home image", "more", (7, "x", [], {}, {"token": 7})),
+    ("take-home image", "more.at_s", _NO_NUMBERS),
+    ("take-home image", "more.by more.refused", _NO_TEXTS),
+    ("take-home end", "schema at_s by for_s", (*_NO_NUMBERS, None)),
+    ("take-home end", "token", (*_NO_TEXTS, "../x")),
     ("launch", "take_home", (7, "x", [], {}, {"wish": 7}, {"wish": {"token": "x"}})),
     ("launch", "take_home.refused take_home.begun", _NO_TEXTS),
     ("launch", "opened", (7, [], {}, "../x")),

@@ -14,3 +14,7 @@ class NoTakeHomes:
     def end(self, task: TakeHomeTask) -> TakeHomeEnded:
         """Fail: there is none."""
         raise AssertionError(task.record.value.node)
+
+    def keep(self, task: TakeHomeTask) -> TakeHomeEnded:
+        """Fail: there is none."""
+        raise AssertionError(task.record.value.node)

@@ -6,6 +6,7 @@ from typing import Any, Final
 from remuda.cli.output import Sheet, age, broken_notes
 from remuda.insight import tree
 from remuda.insight.holding import by_whom, circumstances
+from remuda.insight.takehomes import image_note, read_take_homes
 from remuda.model import launch as launch_record
 from remuda.model.autohold import Autohold, decode_autohold
 from remuda.model.codec import CorruptRecordError
@@ -32,6 +33,7 @@ def holds_sheet(store: Store, *, owner: str | None, now_s: float) -> Sheet:
         if one.provider and (one.state is NodeState.HOLD or HOLD_KEY in one.doc)
     ]
     found = store.read_each([paths.launch(one.provider or "", one.id) for one in wanted])
+    images = {one.node: one for one in read_take_homes(store)}
     rows, data, broken = [], [], dict(level.corrupt)
     for node, stored in zip(wanted, found, strict=True):
         launch = None
@@ -43,8 +45,9 @@ def holds_sheet(store: Store, *, owner: str | None, now_s: float) -> Sheet:
         hold = None if launch is None else launch.hold
         if launch is None or hold is None or (owner is not None and hold.owner != owner):
             continue
-        rows.append(_row(node, launch, hold, now_s))
-        data.append(hold_json(node, launch, hold))
+        image = image_note(launch, images.get(node.id))
+        rows.append(_row(node, launch, hold, image, now_s))
+        data.append({**hold_json(node, launch, hold), "image": image})
     notes = broken_notes(broken)
     if rows:
         notes = [*notes, "owners are unproven: ZooKeeper does not tell who wrote a name"]
@@ -91,7 +94,9 @@ def hold_json(node: Node, launch: Launch, hold: Hold) -> Mapping[str, Any]:
     }
 
 
-def _row(node: Node, launch: Launch, hold: Hold, now_s: float) -> tuple[str, ...]:
+def _row(
+    node: Node, launch: Launch, hold: Hold, image: str | None, now_s: float
+) -> tuple[str, ...]:
     more = [one.by for one in hold.extended if one.refused is None]
     volume = f", {launch.volume_gib} GiB volume" if launch.volume_gib else ""
     return (
@@ -105,14 +110,15 @@ def _row(node: Node, launch: Launch, hold: Hold, now_s: float) -> tuple[str, ...
         f"{len(more)} ({'; '.join(more)})" if more else "-",
         f"{launch.cores} cores, {launch.ram_mib / 1024:g} GiB{volume}",
         by_whom(hold),
-        _note(hold),
+        _note(hold, image),
     )
 
 
-def _note(hold: Hold) -> str:
+def _note(hold: Hold, image: str | None) -> str:
     if hold.refused is not None:
         return f"refused: {hold.refused}"
-    return "; ".join(one for one in (hold.reason, *circumstances(hold)) if one)
+    told = [hold.reason, image, *circumstances(hold)]
+    return "; ".join(one for one in told if one)
 
 
 def autoholds_sheet(store: Store, *, now_s: float) -> Sheet:

@@ -69,7 +69,7 @@ def nodes_sheet(read: TreeReader, chosen: NodeFilter, *, now_s: float) -> Sheet:
         if made is not None:
             note = _step(made, facts, now_s)
         elif node.state is NodeState.HOLD:
-            about = holding.image_words(images.get(node.id))
+            about = holding.image_words(launch, images.get(node.id))
             note = _held(facts, hold, ends_s, about, now_s)
         else:
             note = whose(facts.requestor, facts.job) if node.allocated_to else ""

@@ -42,6 +42,26 @@ def test_a_server_that_runs_is_stopped_with_one_call(bench: Bench) -> None:
     assert clone.image_id == image.id
 
 
+def test_a_stopped_server_runs_again(bench: Bench) -> None:
+    """Asked again it goes on running; one that is gone does not start."""
+    server = running(bench)
+    bench.cloud.stop_server(server)
+    stopped(bench, server)
+
+    def runs() -> bool:
+        seen = bench.find(server)
+        return seen is not None and (seen.status, seen.task) == (ServerStatus.ACTIVE, None)
+
+    counted = bench.counted(lambda: bench.cloud.start_server(server))
+    bench.until(runs, "the server to run")
+    bench.cloud.start_server(server)
+
+    assert counted.calls == 1
+    assert runs()
+    with pytest.raises(GoneError):
+        bench.cloud.start_server(ServerId(ABSENT))
+
+
 def test_a_server_that_is_gone_cannot_be_stopped(bench: Bench) -> None:
     """Neither one that never was."""
     server = running(bench)

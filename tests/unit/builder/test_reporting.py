@@ -6,13 +6,16 @@ import pytest
 
 from builder.build.actions import Make
 from builder.build.tasks import MakeTask
+from builder.takehome.actions import MakeTakeHome
 from remuda.metrics.prometheus import PrometheusBackend
 from remuda.metrics.sink import Metrics
 from remuda.model.build import Blame, Build, BuildEvent, Mishap, encode_build
 from remuda.model.builderstatus import decode_builder
-from remuda.model.ids import ReplicaId
+from remuda.model.holdwish import SnapshotWish
+from remuda.model.ids import NodeId, ReplicaId
 from remuda.model.image import UploadId
 from remuda.model.pointer import Pointer, encode_pointer
+from remuda.model.takehome import TakeHome, TakeHomeState, encode_take_home
 from remuda.model.upload import Upload, UploadState, encode_upload
 from remuda.store import paths
 from remuda.store.api import Create, Set
@@ -142,3 +145,38 @@ def test_the_ephemeral_says_which_providers_an_image_has() -> None:
 
     assert stored is not None
     assert decode_builder(ReplicaId(name), stored.value).providers == {"a": ("p",)}
+
+
+@pytest.mark.parametrize(
+    ("state", "trouble", "result"),
+    [
+        (TakeHomeState.WHOLE, None, "whole"),
+        (TakeHomeState.WHOLE, "it is not shared: no", "unshared"),
+        (TakeHomeState.FAILED, None, "failed"),
+    ],
+)
+def test_an_image_of_a_held_machine_is_counted_by_who_wrote_it(
+    state: TakeHomeState, trouble: str | None, result: str
+) -> None:
+    """Once, however often it is written afterwards."""
+    bench, prometheus = scene()
+    bench.held = (Make, MakeTakeHome)
+    others = bench.zookeeper.connect()
+    for node, store in (("3000000001", bench.store), ("3000000002", others)):
+        one = TakeHome(
+            node=NodeId(node),
+            state=TakeHomeState.MAKING,
+            wish=SnapshotWish(token="s1", share_with=None, public=False, for_s=60.0),
+            provider="p",
+            pool="main",
+            label="small",
+        )
+        path = paths.take_home(one.node)
+        others.commit([Create(path=path, data=encode_take_home(one))])
+        bench.go()
+        ended = replace(one, state=state, trouble=trouble, since_s=bench.clock.now_s())
+        for after in (ended, replace(ended, reason="once more")):
+            store.commit([Set(path=path, data=encode_take_home(after), version=-1)])
+            bench.go()
+    labels = {"provider": "p", "result": result}
+    assert value(prometheus, "remuda_take_homes_total", **labels) == 1

@@ -7,89 +7,28 @@ from typing import Any, Final
 
 import pytest
 
-from builder.machine.hand_begin import InPhases
 from builder.place.sites import Sites
 from builder.takehome.hand_end import EndingHand
-from builder.takehome.hand_make import HALF_QUIET, TakeHomeInCloud, TakingHand
 from builder.takehome.hand_offer import COMMUNITY
 from builder.takehome.tasks import TakeHomeTask
 from remuda.cloud.api import BadOrderError
-from remuda.cloud.image_store import ImageEdit, StoredImage, Visibility
+from remuda.cloud.image_store import ImageEdit, Visibility
 from remuda.config.images import SecretFrom
 from remuda.model import tags
-from remuda.model.guest import Guest
-from remuda.model.holdwish import SnapshotWish
 from remuda.model.ids import ReplicaId
 from remuda.model.takehome import (
     ATTEMPTS_MAX,
     EndWish,
     SnapshotAnswer,
-    TakeHome,
     TakeHomeState,
-    decode_take_home,
     encode_end_wish,
-    encode_take_home,
 )
 from remuda.store import paths
-from remuda.store.api import Create, Set, Stored
-from tests.unit.builder.handbench import ME, OWNER, PROVIDER, Bench, ran
-from tests.unit.builder.jobs import Job
+from remuda.store.api import Create, Set
+from tests.unit.builder.handbench import ME, OWNER, PROVIDER, Bench
+from tests.unit.builder.takings import DEVS, WISH, Held, image, make, refuse
 
 SECRET: Final = "swordfish-and-more"
-DEVS: Final = "0123456789abcdef0123456789abcdef"
-WISH: Final = SnapshotWish(token="s1", share_with=DEVS, public=False, for_s=3600.0)
-
-
-class Held(Job):
-    """The machine of a hold, with its launcher."""
-
-    def __init__(self, bench: Bench) -> None:
-        super().__init__(bench)
-        self.client.close()
-        bench.change_node(self.node.id, state="hold", hold_job="ada")
-        self.change(capture=None, take_home=SnapshotAnswer(wish=WISH, begun=True))
-        bench.others.ensure(paths.TAKE_HOME, paths.TAKE_HOME_ENDS, paths.INSTALLATION)
-        stored = bench.others.read(paths.INSTALLATION)
-        assert stored is not None
-        bench.others.commit(
-            [Set(path=stored.path, data=OWNER.installation.encode(), version=stored.version)]
-        )
-        one = TakeHome(
-            node=self.id,
-            state=TakeHomeState.ASKED,
-            wish=WISH,
-            provider=PROVIDER,
-            pool="main",
-            label="small",
-            by="ada",
-        )
-        bench.others.commit([Create(path=paths.take_home(self.id), data=encode_take_home(one))])
-
-    @property
-    def stored(self) -> Stored[TakeHome]:
-        """The record."""
-        stored = self.bench.others.read(paths.take_home(self.id))
-        assert stored is not None
-        value = decode_take_home(self.id, stored.value)
-        return Stored(path=stored.path, value=value, version=stored.version)
-
-    @property
-    def one(self) -> TakeHome:
-        """What it says."""
-        return self.stored.value
-
-    def put(self, **changes: Any) -> None:
-        """Write the record anew."""
-        stored = self.stored
-        data = encode_take_home(replace(stored.value, **changes))
-        self.bench.others.commit([Set(path=stored.path, data=data, version=stored.version)])
-
-    def answer(self) -> None:
-        """Do as its launcher does."""
-        key = self.one.login_key
-        if self.admits and key is not None and key != self.said:
-            self.said = key
-            self.change(guest=Guest(key=key, refused=self.guest))
 
 
 @pytest.fixture
@@ -98,36 +37,6 @@ def held(tmp_path: Path) -> Iterator[Held]:
     bench = Bench(tmp_path)
     yield Held(bench)
     bench.close()
-
-
-def make(held: Held, *, environ: dict[str, str] | None = None, **changes: Any) -> str | None:
-    """Carry it on once; return why there is no image."""
-    bench = held.bench
-    hand = TakingHand(
-        machines=bench.machines, clock=bench.clock, environ=environ or {}, wait=bench.wait
-    )
-    task = TakeHomeInCloud(
-        **{
-            "record": held.stored,
-            "me": ME,
-            "owner": OWNER,
-            "cloud": bench.cloud,
-            "images": bench.images,
-            "user": "debian",
-            "port": 22,
-            "flavor": "disk",
-            "cloud_name": "north",
-            **changes,
-        }
-    )
-    parts = InPhases(waiting=hand.waiting(lambda: bench.stop), log=bench.log)
-    return hand.take(hand.work(task, parts)).why
-
-
-def image(held: Held) -> StoredImage:
-    """Return the only image that there is."""
-    (found,) = held.bench.images.list_images()
-    return found
 
 
 def test_a_held_machine_becomes_an_image_of_its_developer_s(held: Held) -> None:
@@ -171,18 +80,6 @@ def test_secrets_that_are_named_are_looked_for(held: Held) -> None:
     assert SECRET not in str(held.one)
 
 
-def test_what_is_found_on_the_machine_ends_it_and_the_hold_stays(held: Held) -> None:
-    """One sentence, and no image."""
-    held.bench.session.ends["quiet"] = ran("it has a secret")
-    assert "it has a secret" in (make(held) or "")
-    assert (held.one.state, held.one.quiet) == (TakeHomeState.FAILED, False)
-    assert held.bench.images.list_images() == ()
-    assert held.bench.launcher.read_node(held.id).state == "hold"
-    # Nobody can tell any more what is left of its identity.
-    held.put(state=TakeHomeState.ASKED)
-    assert HALF_QUIET in (make(held) or "")
-
-
 GONE: Final[dict[str, tuple[Callable[[Held], None], str]]] = {
     "released": (lambda held: held.bench.change_node(held.id, state="used"), "is not held any"),
     "refused": (
@@ -220,23 +117,6 @@ def test_our_own_configuration_is_asked_too(held: Held) -> None:
     assert held.bench.logins == []
 
 
-def test_a_snapshot_that_is_refused_is_taken_of_the_quiet_machine_later(held: Held) -> None:
-    """Nobody logs in a second time: nobody could."""
-    real, held.bench.images.snapshot = held.bench.images.snapshot, _refuse  # type: ignore[method-assign,assignment]
-    assert "not here" in (make(held) or "")
-    assert (held.one.state, held.one.quiet) == (TakeHomeState.FAILED, True)
-    held.bench.images.snapshot = real  # type: ignore[method-assign]
-    assert held.one.asked_by_s == 0.0
-    held.put(state=TakeHomeState.ASKED, attempt=0)
-    held.bench.logins.clear()
-    assert make(held) is None
-    assert held.bench.logins == []
-
-
-def _refuse(*_: Any, **__: Any) -> str:
-    raise BadOrderError("not here")
-
-
 def test_a_snapshot_of_a_builder_that_died_is_found_by_its_name(held: Held) -> None:
     """It is not asked for twice."""
     assert make(held) is None
@@ -254,7 +134,7 @@ def test_attempts_have_an_end(held: Held) -> None:
 
 def test_what_the_cloud_does_not_share_is_an_image_all_the_same(held: Held) -> None:
     """It is said, and the image is ours alone."""
-    held.bench.images.share = _refuse  # type: ignore[method-assign,assignment]
+    held.bench.images.share = refuse  # type: ignore[method-assign,assignment]
     assert make(held) is None
     assert (held.one.state, held.one.shared) == (TakeHomeState.WHOLE, False)
     assert held.one.trouble == "it is not shared: not here"

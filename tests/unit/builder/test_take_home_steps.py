@@ -7,7 +7,7 @@ import pytest
 
 from builder.actions import Plan
 from builder.takehome import lifecycle
-from builder.takehome.actions import EndTakeHome, MakeTakeHome, name_of, subject
+from builder.takehome.actions import EndTakeHome, KeepTakeHome, MakeTakeHome, name_of, subject
 from remuda.model.ids import NodeId, ReplicaId
 from remuda.model.takehome import (
     TakeHome,
@@ -61,6 +61,9 @@ FAILED: Final = replace(ONE, state=TakeHomeState.FAILED)
         (ENDING, {"take_home_ends": frozenset({ONE.node})}, None),
         (ENDING, {"now_s": NOW_S + lifecycle.END_AGAIN_S}, EndTakeHome),
         (replace(ENDING, since_s=NOW_S + 1e6), {}, EndTakeHome),
+        (WHOLE, {"take_home_more": frozenset({ONE.node})}, KeepTakeHome),
+        (WHOLE, {"take_home_more": frozenset({ONE.node}), "now_s": NOW_S + 60.0}, EndTakeHome),
+        (FAILED, {"take_home_more": frozenset({ONE.node})}, None),
         (FAILED, {}, None),
         (FAILED, {"now_s": NOW_S + WISH.for_s}, EndTakeHome),
     ],

@@ -1,4 +1,4 @@
-"""Shutdowns as Nova answers to them."""
+"""Shutdowns, and starts after them, as Nova answers to them."""
 
 from typing import Final
 
@@ -35,6 +35,32 @@ def test_stop_is_one_call_and_stopped_is_fine(
     cloud.stop_server(ServerId("s1"))
 
     assert [seen.body for seen in api.seen] == [{"os-stop": None}]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(status=202, body=""),
+        conflict("Cannot 'start' instance s1 while it is in vm_state active"),
+        conflict("Cannot 'start' instance s1 while it is in task_state powering-on"),
+    ],
+    ids=["accepted", "running", "starting"],
+)
+def test_start_is_one_call_and_running_is_fine(
+    api: ScriptedApi, cloud: OpenStackCloud, reply: Reply
+) -> None:
+    """As a stop is; one that cannot be is an order that cannot be."""
+    shelved = conflict("Cannot 'start' instance s1 while it is in vm_state shelved")
+    stopping = conflict("Cannot 'start' instance s1 while it is in task_state powering-off")
+    api.on("POST", f"{SERVERS}/s1/action", reply, shelved, stopping)
+
+    cloud.start_server(ServerId("s1"))
+
+    assert [seen.body for seen in api.seen] == [{"os-start": None}]
+    with pytest.raises(BadOrderError):
+        cloud.start_server(ServerId("s1"))
+    with pytest.raises(TryLaterError):
+        cloud.start_server(ServerId("s1"))
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,7 @@ CHANGES: list[Callable[[OpenStackCloud, Callable[[], str | None]], object]] = [
     ),
     lambda cloud, fence: cloud.delete_server(SERVER, fence=fence),
     lambda cloud, fence: cloud.stop_server(SERVER, fence=fence),
+    lambda cloud, fence: cloud.start_server(SERVER, fence=fence),
     lambda cloud, fence: cloud.add_floating_ip(
         Port(id="p", server=SERVER, ipv4="10.0.0.1"), untried=True, fence=fence
     ),

@@ -1,12 +1,14 @@
 """Held machines that are taken home: granted by our rules, begun, let in, let go, opened again."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
 
 from launcher.guest.actions import LetIn, NoteKeys, SetKeys
 from launcher.hold.actions import LookIn, NoteHold
+from launcher.hold.owners import images_by
 from launcher.image.binding import Bound, bind
 from launcher.node.actions import Condemn
 from launcher.node.shortage import Shortage
@@ -16,6 +18,7 @@ from launcher.request.view import RequestView
 from launcher.takehome import reopening as opening
 from launcher.takehome.actions import AnswerSnapshot, BeginTakeHome
 from launcher.takehome.fold import take_home_record
+from launcher.takehome.results import TakeHomeResults
 from launcher.takehome.taking import PATIENCE_S, take_home, under_way
 from launcher.takehome.writes import answer_snapshot, begin
 from launcher.world import World
@@ -23,6 +26,8 @@ from remuda.cloud.api import BadOrderError
 from remuda.config.holds import HoldsFrom
 from remuda.config.snapshots import SnapshotsFrom
 from remuda.config.takehomes import NONE_ALLOWED, SnapshotRules
+from remuda.metrics.prometheus import PrometheusBackend
+from remuda.metrics.sink import Metrics
 from remuda.model import launch as launches
 from remuda.model.hold import Hold, HoldSource
 from remuda.model.holdwish import ExtendWish, HoldWish, KeyWish, SnapshotWish, wish_fields
@@ -39,6 +44,7 @@ from remuda.model.takehome import (
 from remuda.store import paths
 from remuda.store.api import Check, Create, Gone, Put, Set, Stored
 from tests.unit.launcher.worlds import NOW, add_node, of_kind, think, world
+from tests.unit.metrics.test_sink import value
 
 DEVS: Final = "0123456789abcdef0123456789abcdef"
 SNAPSHOT: Final = SnapshotWish(token="s1", share_with=DEVS, public=False, for_s=86_400.0)
@@ -337,3 +343,29 @@ def test_what_a_job_has_left_says_nothing_of_its_label() -> None:
     learn_success(made, view, NOW)
     assert view.key in made.cloud.breakers
     assert view.key not in made.cloud.ready_s
+
+
+def test_images_that_are_there_are_counted_by_owner_and_age() -> None:
+    """Those that are being deleted, too; none that is only on its way."""
+    made = ruled()
+    for number, state in enumerate((*TakeHomeState, TakeHomeState.WHOLE)):
+        view = add_node(made, number + 1, state=NodeState.HOLD)
+        put(made, view, state=state, by="ada", since_s=NOW.wall_s)
+    assert images_by(made, NOW) == {("ada", "hour"): 3}
+    later = replace(NOW, wall_s=NOW.wall_s + 2 * 86_400.0)
+    assert images_by(made, later) == {("ada", "week"): 3}
+
+
+@pytest.mark.parametrize(("refused", "count"), [("no", 1), (None, None)])
+def test_a_refused_wish_is_counted(refused: str | None, count: int | None) -> None:
+    """By the launcher whose answer was written; what was granted, its builder counts."""
+    made, prometheus = ruled(), PrometheusBackend()
+    view = held(made)
+    nodes: Any = SimpleNamespace(written=lambda _node, event, _now: view if event else None)
+    log: Any = SimpleNamespace(info=lambda *_, **__: None, warning=lambda *_, **__: None)
+    results = TakeHomeResults(made, nodes, log, Metrics([prometheus]))
+    action = AnswerSnapshot(node=view.id, answer=replace(GRANTED, refused=refused))
+    for event in (True, False):
+        results.answers()[AnswerSnapshot](action, event, NOW)
+    labels = {"provider": "here", "result": "refused"}
+    assert value(prometheus, "remuda_take_homes_total", **labels) == count

@@ -86,6 +86,8 @@ def say_everything(metrics: Metrics) -> None:
     metrics.observe_turn("decide", 0.001)
     metrics.set_nodes({("east", "main", "small", "ready"): 3})
     metrics.set_holds("east", {("ada", "hour"): 1}, 2)
+    metrics.set_take_home_images("east", {("ada", "day"): 3})
+    metrics.count_take_home("east", "whole")
     metrics.set_provider(
         ProviderStatus(
             provider="east",
