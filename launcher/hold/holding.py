@@ -27,7 +27,7 @@ END_LOOK_S: Final = 40.0
 #: Of a short hold the warning and the last look come no sooner than after this part of it.
 LATEST_PART: Final = 0.5
 #: Whoever has the lock of a held machine beyond the end has so long to let go: it takes them
-#: moments to give it back, and who works on it holds no lock (docs/adr/0041).
+#: moments to give it back, and who works on it holds no lock (docs/adr/0039).
 LOCK_GRACE_S: Final = 30.0
 #: A look that did not come through is tried again after this.
 LOOK_AGAIN_S: Final = 60.0
