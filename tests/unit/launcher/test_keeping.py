@@ -9,13 +9,12 @@ import pytest
 from launcher.guest.actions import FetchKeys, NoteKeys, SetKeys
 from launcher.guest.events import KeysFetched, KeysSet
 from launcher.guest.hand_guest import GuestHands
-from launcher.guest.keeping import keep_keys, keys_left
+from launcher.guest.keeping import keep_keys
 from launcher.guest.orders import key_order, mark_of
 from launcher.guest.results import TRIES_MAX
 from launcher.guest.writes import note_keys
 from launcher.node.view import NodeView
 from launcher.policy import compile_policy
-from launcher.server.actions import DeleteServer
 from launcher.world import World
 from remuda.config.holds import CertificatesFrom, HoldsFrom
 from remuda.config.model import Config
@@ -23,7 +22,6 @@ from remuda.model import launch as launches
 from remuda.model.heldkey import HostKeyChange, HostKeyStep
 from remuda.model.hold import Hold, HoldKey, HoldSource
 from remuda.model.holdwish import HOLD_KEY, KEYS_MAX, HoldWish, KeyWish, wish_doc
-from remuda.model.launch import Step
 from remuda.model.node import NodeState
 from remuda.model.publickey import PublicKey, parse_key
 from remuda.runtime.clock import Clock
@@ -33,9 +31,8 @@ from remuda.ssh.errors import KeySourceError
 from remuda.store.api import Set
 from tests.fakes.clock import ManualClock
 from tests.fakes.prover import FakeProver, Machine
-from tests.unit.launcher.test_lifecycle import shown
 from tests.unit.launcher.works import Works
-from tests.unit.launcher.worlds import NOW, add_node, document, doom, of_kind, think
+from tests.unit.launcher.worlds import NOW, add_node, document, of_kind, think
 from tests.unit.launcher.worlds import world as bare
 from tests.unit.model.test_publickey import ED25519, RSA, TOKENS
 from tests.unit.ssh.test_certificates import authority
@@ -355,48 +352,3 @@ def test_refusals_that_nobody_wishes_any_more_make_room() -> None:
     # Of a wish that is still there the refusal stays: it is its answer.
     view = held(made, wish("no0", line=ED25519), hold=replace(HOLD, keys=refused[:1]))
     assert judged(made, view) is None
-
-
-# -- a machine that lives on -------------------------------------------------------------------
-
-
-def dying(made: World, hold: Hold | None) -> NodeView:
-    """Add a machine whose hold is over, whose deletion was asked for, and that runs on."""
-    view = add_node(made, 1, step=Step.CONDEMNED, state=NodeState.DELETING, launch={"hold": hold})
-    doom(made, view)
-    view.server.show(shown())
-    view.patience.delete_due_s = NOW.mono_s + 600.0
-    made.touch_node(view)
-    return view
-
-
-def test_keys_are_taken_off_a_machine_that_outlives_its_hold() -> None:
-    """Once, and on record; the deletion is what counts."""
-    made = world()
-    hold = replace(HOLD, keys=(*on_record("no", refused="no").keys, *on_record("k1").keys))
-    view = dying(made, hold)
-    (off,) = of_kind(think(made), SetKeys)
-    assert (off.token, off.keys) == ("k1", ())
-    works = Works(made)
-    works.results.take(replace(tried(view, why=None), token="k1"), NOW)
-    (note,) = of_kind(think(made), NoteKeys)
-    assert note == NoteKeys(node=view.id, token="k1", keys=())
-    view.server.accept_delete(made.cloud.listing - 1)  # a later listing shows it running
-    assert len(of_kind(think(made), NoteKeys)) == 1
-    works.results.take(tried(view, why="it is away", again=True), NOW)
-    assert (view.keys.given_up, view.patience.retry_s) == (True, 0.0)
-    assert of_kind(think(made), SetKeys, NoteKeys) == []
-
-
-def test_no_deletion_waits_for_keys() -> None:
-    """A machine that was never asked to go, or that is going, is not visited."""
-    made = world()
-    view = dying(made, on_record("k1"))
-    view.server.accept_delete(made.cloud.listing)  # no later listing shows it
-    assert of_kind(think(made), SetKeys, NoteKeys) == []
-    other = world()
-    view = dying(other, on_record("k1"))
-    view.patience.delete_due_s = 0.0
-    assert of_kind(think(other), SetKeys, NoteKeys) == []
-    assert len(of_kind(think(other), DeleteServer)) == 1
-    assert keys_left(view, None) is None
