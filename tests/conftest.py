@@ -8,6 +8,9 @@ from hypothesis import settings
 
 from remuda.known_secrets import KNOWN
 
+#: Shorter than the text of any key.
+_NAMED_CHARS_MAX = 60
+
 
 def pytest_configure() -> None:
     """Let properties take their time, and signals arrive again in the processes that tests start.
@@ -23,6 +26,14 @@ def pytest_configure() -> None:
     for number, handler in usual.items():
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, handler)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Call long texts by their argument: keys are made anew in each process of one run.
+
+    All of its processes have to find the same tests. Pytest numbers names that are the same.
+    """
+    return argname if isinstance(val, (str, bytes)) and len(val) > _NAMED_CHARS_MAX else None
 
 
 @pytest.fixture(autouse=True)
