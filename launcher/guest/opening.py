@@ -14,7 +14,10 @@ def keep_open(
 ) -> HostKeyAction | KeyAction | None:
     """Return the next step of a held machine's own key, then of its people's; None: none is due.
 
-    Its own comes first: nobody is to be let in as long as another machine may pose as it.
+    Its own comes first: nobody is to be let in as long as another machine may pose as it. Its keys
+    stand in the users' record, which is another's to write as long as they have its lock.
     """
     step = change_host_key(policy, view, launch)
-    return step or keep_keys(policy, view, launch.hold, node, now)
+    if step is not None:
+        return None if view.locked else step
+    return keep_keys(policy, view, launch.hold, node, now)

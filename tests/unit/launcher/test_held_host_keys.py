@@ -16,7 +16,7 @@ from launcher.hostkey.results import TRIES_MAX
 from launcher.hostkey.view import HostKeyNews
 from launcher.hostkey.writes import note_host_key
 from launcher.node.probing import probe_target
-from launcher.node.view import NodeView
+from launcher.node.view import LockView, NodeView
 from launcher.world import World
 from remuda.config.holds import HoldsFrom
 from remuda.frame.work import Written
@@ -167,6 +167,24 @@ def test_people_wait_until_the_machine_has_its_own_key() -> None:
     assert isinstance(first, MakeHostKey)
     view.launch = replace(view.launch, hold=replace(HOLD, host_key=KEPT))
     assert keep_open(made.policy, view, view.launch, view.node, NOW) is None
+
+
+@pytest.mark.parametrize("change", [None, MADE], ids=["none", "made"])
+def test_under_anothers_lock_it_waits(change: HostKeyChange | None) -> None:
+    """The users' record is theirs to write: Zuul gives a node back by what it has read."""
+    made = world()
+    view = held(made, change)
+    assert view.launch is not None
+    assert view.node is not None
+    first = keep_open(made.policy, view, view.launch, view.node, NOW)
+    assert isinstance(first, MakeHostKey | SwitchHostKey)
+    view.lock = LockView(exists=True, contenders=frozenset({"x__lock__0000000000"}))
+    for news in (None, HostKeyNews(before=change, after=KEPT)):
+        view.host_key = news
+        assert keep_open(made.policy, view, view.launch, view.node, NOW) is None
+    view.lock = LockView(exists=True)
+    noted = keep_open(made.policy, view, view.launch, view.node, NOW)
+    assert isinstance(noted, NoteHostKey)
 
 
 def hands(**machine: Any) -> HostKeyHands:

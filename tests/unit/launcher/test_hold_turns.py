@@ -11,6 +11,7 @@ from launcher.node.actions import Condemn
 from launcher.retries import LEDGER_RETRY_S
 from launcher.world import World
 from remuda.frame.work import Written
+from remuda.model.ids import NodeId
 from remuda.runtime.now import Now
 from remuda.store import paths
 from remuda.store.api import StaleWriteError, StoreError
@@ -27,7 +28,7 @@ JUDGED = (AnswerHold, KeepNode, NoteHold, Condemn)
 class Sending(Recorder):
     """Notes what is written of holds, and keeps it under way until a test answers it."""
 
-    def start(self, action: Action, now: Now) -> None:
+    def start(self, action: Action, _now: Now) -> None:
         """Note it."""
         if isinstance(action, JUDGED):
             self.begun.append(action)
@@ -79,7 +80,7 @@ def test_who_loses_the_race_for_the_ledger_lets_the_next_one_try_and_comes_again
     made = ruled(max=2)
     for number in (1, 2):
         wished(made, replace(WISH, token=f"t{number}"), number=number)
-    turns, first = Turns(made), made.nodes.views["0000000001"]
+    turns, first = Turns(made), made.nodes.views[NodeId("0000000001")]
     first.patience.tries = 7
     (action,) = turns.turn()
     assert action.node == first.id
@@ -124,7 +125,7 @@ def test_another_programs_hold_lets_others_go_on_if_it_counts_an_autohold_down(
     assert view.launch is not None
     assert view.launch.hold is not None
     made.take_agenda()
-    made.uncounted = {"0000000009"}
+    made.uncounted = {NodeId("0000000009")}
     noted = NoteHold(node=view.id, hold=view.launch.hold, fires=fires)
     Works(made).hear(Written(action=noted, result=()), NOW)
     assert ("0000000009" in made.agenda.nodes) is (fires is not None)
