@@ -1,5 +1,6 @@
 """The host key of a held machine: changed step by step, and believed as it is on record."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
@@ -124,6 +125,7 @@ def test_the_key_is_made_recorded_shown_and_recorded() -> None:
     assert len(prover.orders) == scripts  # somebody had done it
     assert noted(works, view).step is HostKeyStep.CHANGED
     assert (view.launch.host_key, view.launch.believed_keys) == (NEW, (NEW,))
+    assert json.loads(launches.encode(view.launch))["schema"] == 1
     assert judged(made, view) is None
 
 
@@ -167,6 +169,27 @@ def test_people_wait_until_the_machine_has_its_own_key() -> None:
     assert isinstance(first, MakeHostKey)
     view.launch = replace(view.launch, hold=replace(HOLD, host_key=KEPT))
     assert keep_open(made.policy, view, view.launch, view.node, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "schema"),
+    [
+        (None, 1),
+        (MADE, 2),
+        (replace(MADE, step=HostKeyStep.KEPT), 2),
+        (KEPT, 1),
+    ],
+    ids=["none", "made", "kept both", "kept"],
+)
+def test_who_knows_of_one_key_alone_does_not_read_a_record_with_two(
+    change: HostKeyChange | None, schema: int
+) -> None:
+    """It would drop one of them, and lock everybody out."""
+    launch = held(world(), change).launch
+    assert launch is not None
+    raw = launches.encode(launch)
+    assert json.loads(raw)["schema"] == schema
+    assert launches.decode(launch.id, raw) == launch
 
 
 @pytest.mark.parametrize("change", [None, MADE], ids=["none", "made"])
