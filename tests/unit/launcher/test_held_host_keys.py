@@ -165,10 +165,10 @@ def test_people_wait_until_the_machine_has_its_own_key() -> None:
     view = held(made)
     assert view.launch is not None
     assert view.node is not None
-    first = keep_open(made.policy, view, view.launch, view.node, NOW)
+    first = keep_open(made, view, view.launch, view.node, NOW)
     assert isinstance(first, MakeHostKey)
     view.launch = replace(view.launch, hold=replace(HOLD, host_key=KEPT))
-    assert keep_open(made.policy, view, view.launch, view.node, NOW) is None
+    assert keep_open(made, view, view.launch, view.node, NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -199,14 +199,14 @@ def test_under_anothers_lock_it_waits(change: HostKeyChange | None) -> None:
     view = held(made, change)
     assert view.launch is not None
     assert view.node is not None
-    first = keep_open(made.policy, view, view.launch, view.node, NOW)
+    first = keep_open(made, view, view.launch, view.node, NOW)
     assert isinstance(first, MakeHostKey | SwitchHostKey)
     view.lock = LockView(exists=True, contenders=frozenset({"x__lock__0000000000"}))
     for news in (None, HostKeyNews(before=change, after=KEPT)):
         view.host_key = news
-        assert keep_open(made.policy, view, view.launch, view.node, NOW) is None
+        assert keep_open(made, view, view.launch, view.node, NOW) is None
     view.lock = LockView(exists=True)
-    noted = keep_open(made.policy, view, view.launch, view.node, NOW)
+    noted = keep_open(made, view, view.launch, view.node, NOW)
     assert isinstance(noted, NoteHostKey)
 
 
