@@ -185,6 +185,7 @@ class Plan:
         swept: Leaks were looked for; *brake* says why none may be deleted, or None.
         verdicts: Ours on the requests that were judged and could not be served at once.
         blocked: By pool, an old request that needs room there first; None: not judged anew.
+        uncounted: Nodes that are to be judged again once the hold that is being counted is written.
     """
 
     actions: list[Action] = field(default_factory=list)
@@ -194,6 +195,7 @@ class Plan:
     swept: bool = False
     brake: str | None = None
     blocked: dict[str, RequestId] | None = None
+    uncounted: set[NodeId] = field(default_factory=set)
 
     def do(self, action: Action) -> None:
         """Add an action."""

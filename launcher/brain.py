@@ -152,6 +152,7 @@ class Brain:
             self.world.alarms.set(alarm.kind, alarm.name, alarm.due_s)
         if plan.blocked is not None:
             self.world.blocked = plan.blocked
+        self.world.uncounted |= plan.uncounted
 
     def _start(self, actions: Sequence[Action], now: Now) -> None:
         start_all(actions, lambda action: self.starter.start(action, now), self.ground)

@@ -13,6 +13,8 @@ AWAY_RETRY_S: Final = 1.0
 #: Whoever made the request has closed it to us, perhaps for ever: doubling.
 CLOSED_RETRY_S: Final = 60.0
 CLOSED_RETRY_MAX_S: Final = 300.0
+#: Another replica was faster with what both count: the new number is on its way to us.
+LEDGER_RETRY_S: Final = 0.05
 #: Somebody holds a lock: try again after this, doubling.
 LOCKED_RETRY_S: Final = 0.1
 LOCKED_RETRY_MAX_S: Final = 5.0

@@ -88,6 +88,7 @@ class World:
             records say.
         stories: What happened to each node lately, for people; nothing is judged by it.
         blocked: By pool, an old request that needs room there before others may have it.
+        uncounted: Nodes that are judged again once the hold that is being counted is written.
         published, outlined: The status that was published last, whole and in outline.
         told_verdicts: The verdicts that were written last.
         capsules: Those that wait to be stored whole, the oldest first.
@@ -122,6 +123,7 @@ class World:
     slow: set[NodeId] = field(default_factory=set)
     stories: Stories = field(default_factory=Stories)
     blocked: dict[str, RequestId] = field(default_factory=dict)
+    uncounted: set[NodeId] = field(default_factory=set)
     config_error: str | None = None
     published: bytes | None = None
     outlined: str | None = None

@@ -6,7 +6,7 @@ from typing import Final
 from launcher.actions import Action, Plan
 from launcher.hold.actions import DropAutohold, KeepNode, NoteHold
 from launcher.hold.granting import begun
-from launcher.hold.limits import COUNT_AGAIN_S, being_counted, over_limit, too_long
+from launcher.hold.limits import being_counted, over_limit, too_long, wait_for_count
 from launcher.node.actions import Condemn
 from launcher.node.budget import Budget
 from launcher.node.view import NodeView
@@ -45,7 +45,7 @@ def let_go(
     if waiting is None:
         return ends
     if _counted_down(world, waiting, plan) or being_counted(world, plan):
-        plan.look_again("node", view.id, now.mono_s + COUNT_AGAIN_S)
+        wait_for_count(view, now, plan)
         return None
     why = _refusal(world, view, waiting, now, plan)
     if why is None:

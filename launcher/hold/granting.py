@@ -9,12 +9,12 @@ from typing import Final
 from launcher.actions import Plan
 from launcher.hold.actions import AnswerHold
 from launcher.hold.limits import (
-    COUNT_AGAIN_S,
     being_counted,
     over_limit,
     owner_of,
     said_s,
     too_long,
+    wait_for_count,
 )
 from launcher.node.view import NodeView
 from launcher.world import World
@@ -42,7 +42,7 @@ def answer(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> An
     if before is not None and (before.begun or before.asked_token == wish.token):
         return None
     if being_counted(world, plan):
-        plan.look_again("node", view.id, now.mono_s + COUNT_AGAIN_S)
+        wait_for_count(view, now, plan)
         return None
     for_s = wish.for_s or min(
         world.policy.holds.default_for, world.policy.max_hold_age_s or FOR_S_MAX

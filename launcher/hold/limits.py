@@ -18,9 +18,11 @@ from remuda.model.hold import Hold
 from remuda.model.holdwish import OWNER_CHARS_MAX
 from remuda.model.ids import NodeId
 from remuda.model.node import Node
+from remuda.runtime.now import Now
 
-#: When to look again while another machine is being counted.
-COUNT_AGAIN_S: Final = 0.1
+#: Whoever waits to be counted is judged as soon as the count before is answered, and after this if
+#: a bug of ours left that without an answer.
+COUNT_AGAIN_S: Final = 1.0
 #: Shorter times are said in seconds.
 _MINUTES_FROM_S: Final = 120.0
 
@@ -78,6 +80,12 @@ def being_counted(world: World, plan: Plan) -> bool:
         return False
     actions = (*plan.actions, *world.busy.under_way().values())
     return any(isinstance(one, AnswerHold | KeepNode) and one.counts for one in actions)
+
+
+def wait_for_count(view: NodeView, now: Now, plan: Plan) -> None:
+    """Have a machine judged again once what is being counted is answered."""
+    plan.uncounted.add(view.id)
+    plan.look_again("node", view.id, now.mono_s + COUNT_AGAIN_S)
 
 
 def too_long(world: World, for_s: float) -> str | None:

@@ -45,7 +45,14 @@ class HoldResults:
             view.visit = event.visit
             self.world.touch_node(view)
 
+    def _counted(self) -> None:
+        """Have those judged that wait for a count, whatever became of it."""
+        self.world.agenda.nodes |= self.world.uncounted
+        self.world.uncounted.clear()
+
     def _answered(self, action: AnswerHold, event: Written[Action], now: Now) -> None:
+        if action.counts:
+            self._counted()
         view = self.nodes.written(action.node, event, now)
         if view is not None:
             self._tell(
@@ -54,6 +61,8 @@ class HoldResults:
             self.world.touch_node(view)
 
     def _kept(self, action: KeepNode, event: Written[Action], now: Now) -> None:
+        if action.counts:
+            self._counted()
         view = self.nodes.written(action.node, event, now)
         if view is not None:
             view.patience.tries = 0
@@ -63,6 +72,8 @@ class HoldResults:
             self.world.touch_node(view)
 
     def _noted(self, action: NoteHold, event: Written[Action], now: Now) -> None:
+        if action.fires is not None:
+            self._counted()
         view = self.nodes.written(action.node, event, now)
         if view is None:
             return

@@ -332,7 +332,7 @@ def _held(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Act
     ends_s = under_way(world, view.id, now.wall_s)
     if ends_s is None:
         step = hold(world, view, node, now, plan)
-        return step or keep_open(world.policy, view, launch, node, now)
+        return step or keep_open(world, view, launch, node, now)
     plan.look_again("node", view.id, now.mono_s + ends_s - now.wall_s)
     return only_answers(world, view, node, now)
 

@@ -31,7 +31,7 @@ from launcher.node.events import EvidenceCollected, IdsDrawn, Probed, Proved, Sc
 from launcher.node.probing import PROBES_MAX, known
 from launcher.node.view import NodeView
 from launcher.provider.learning import learn_failure, learn_success
-from launcher.retries import CRASH_RETRY_S, PROVE_AGAIN_S, pause_s
+from launcher.retries import CRASH_RETRY_S, LEDGER_RETRY_S, PROVE_AGAIN_S, pause_s
 from launcher.world import World
 from launcher.writer import Writer
 from remuda.frame.work import Answers, ByKind, Written
@@ -51,6 +51,7 @@ from remuda.store.api import (
     NOTHING_WRITTEN,
     ExistsError,
     MissingError,
+    StaleWriteError,
     StoreError,
 )
 
@@ -315,12 +316,17 @@ class NodeResults:
         return view
 
     def _rejected(self, view: NodeView, error: StoreError, now: Now) -> None:
-        self.metrics.count_lost_write(self.world.policy.provider, "node")
+        provider = self.world.policy.provider
+        self.metrics.count_lost_write(provider, "node")
         lock = paths.node_lock(view.id)
         if isinstance(error, ExistsError) and error.path == lock:
             view.lock = replace(view.lock, exists=True)
         elif isinstance(error, MissingError) and error.path == lock:
             view.lock = replace(view.lock, exists=False)
+        elif isinstance(error, StaleWriteError) and error.path == paths.hold_ledger(provider):
+            # Another replica has kept a machine meanwhile. Nothing is wrong with this one's
+            # records, and who waits longer and longer would always be behind.
+            view.patience.retry_s = now.mono_s + LEDGER_RETRY_S
         else:
             view.patience.retry_s = now.mono_s + pause_s(view.patience.tries, error)
             view.patience.tries += 1

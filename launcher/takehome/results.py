@@ -49,5 +49,6 @@ class TakeHomeResults:
     def _begun(self, action: BeginTakeHome, event: Written[Action], now: Now) -> None:
         view = self.nodes.written(action.node, event, now)
         if view is not None:
+            view.host_key = None  # what a visit has brought is of before that
             self.log.info("node.takehome", node=view.id)
             self.world.touch_node(view)

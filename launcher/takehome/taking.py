@@ -52,6 +52,16 @@ def under_way(world: World, node: NodeId, now_s: float) -> float | None:
     return ends_s if now_s < ends_s else None
 
 
+def may_start_anew(world: World, launch: Launch) -> bool:
+    """Whether a machine is becoming an image: if it does not, it starts as for the first time."""
+    granted, known = launch.take_home, _record(world, launch.id)
+    if granted is None or not granted.begun:
+        return False
+    if known is None or known.wish.token != granted.wish.token:
+        return True  # the mirror is behind; or nobody can tell any more
+    return known.state in {TakeHomeState.ASKED, TakeHomeState.MAKING}
+
+
 def _record(world: World, node: NodeId) -> TakeHome | None:
     stored = world.take_homes.get(node)
     return None if stored is None else stored.value

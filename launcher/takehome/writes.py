@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from launcher.hostkey.writes import may_start_anew, tell_keys
 from launcher.node.view import NodeView
 from launcher.node.writes import advance
 from launcher.takehome.actions import AnswerSnapshot
@@ -22,13 +23,18 @@ def answer_snapshot(world: World, view: NodeView, action: AnswerSnapshot) -> lis
 
 
 def begin(world: World, view: NodeView, *, now_s: float) -> list[Op]:
-    """Make the record for what was granted, or begin one again, while the machine is held."""
+    """Make the record for what was granted, or begin one again, while the machine is held.
+
+    If there will be no image, its machine starts anew: by which keys it is known is on record now.
+    """
     launch = _launch(view)
     assert launch.take_home is not None  # noqa: S101 - judged only once it is granted
     granted = replace(launch.take_home, begun=True)
-    read = Check(path=paths.node(view.id), version=view.node_version)
-    answered = advance(world, view, replace(launch, take_home=granted))
-    return [read, *answered, _record(world, view, launch, granted.wish, now_s)]
+    after = may_start_anew(replace(launch, take_home=granted), now_s=now_s)
+    read: Op = Check(path=paths.node(view.id), version=view.node_version)
+    if after.believed_keys != launch.believed_keys:
+        read = tell_keys(view, after)
+    return [read, *advance(world, view, after), _record(world, view, launch, granted.wish, now_s)]
 
 
 def _record(world: World, view: NodeView, launch: Launch, wish: SnapshotWish, now_s: float) -> Op:

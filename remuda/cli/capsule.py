@@ -20,7 +20,7 @@ from remuda.cli.caveats import tell_what_is_missing, unknown
 from remuda.cli.completing import complete_nodes
 from remuda.cli.context import CommandContext, with_context
 from remuda.cli.errors import CommandFailedError, MistakeError, PlainCommand
-from remuda.cli.node_change import broken_record
+from remuda.cli.node_change import broken_record, read_living
 from remuda.cli.terminal import say
 from remuda.cli.views.evidence import evidence, where
 from remuda.insight.tree import CAPSULES, FAILURES, reader
@@ -97,7 +97,7 @@ def find(
     kept, broken = kept_capsule(store, node)
     if kept is not None and kept[1].kind is not CapsuleKind.ASKED:
         return kept
-    living = _living(store, node)
+    living = read_living(store, node)
     if living is None:
         if kept is not None:
             return kept
@@ -142,16 +142,6 @@ def _read(store: Store, path: str, node: NodeId) -> Capsule | None:
     if stored is None or not stored.value:
         return None
     return decode_capsule(node, stored.value)
-
-
-def _living(store: Store, node: NodeId) -> Node | None:
-    stored = store.read(paths.node(node))
-    if stored is None or not stored.value:
-        return None
-    try:
-        return node_record.decode(node, stored.value)
-    except CorruptRecordError as exc:
-        raise MistakeError(broken_record(node, exc)) from exc
 
 
 def _wish(store: Store, node: NodeId, wish: CapsuleWish) -> None:

@@ -61,6 +61,22 @@ def step_node(
     raise CommandFailedError(f"node {node_id} changes all the time; try again", 1)
 
 
+def read_living(store: Store, node_id: NodeId) -> Node | None:
+    """Return the record of a node; None: there is none.
+
+    Raises:
+        MistakeError: It cannot be read.
+        StoreAwayError: If ZooKeeper does not answer.
+    """
+    stored = store.read(paths.node(node_id))
+    if stored is None or not stored.value:
+        return None
+    try:
+        return node_record.decode(node_id, stored.value)
+    except CorruptRecordError as exc:
+        raise MistakeError(broken_record(node_id, exc)) from exc
+
+
 def broken_record(node_id: str, exc: CorruptRecordError) -> str:
     """Return that a node's record cannot be read, in words."""
     return f"the record of node {node_id} is broken: {exc.why}"

@@ -84,11 +84,12 @@ class Fields:
         """Return the error for a field that is not what was *wanted*."""
         return CorruptRecordError(self.name, f"{key} is {quote(self.doc.get(key))}, not {wanted}")
 
-    def check_schema(self, known: int) -> None:
+    def check_schema(self, *known: int) -> None:
         """Refuse a record of a schema that we do not know; fields that are new in it we ignore."""
         schema = self.doc.get("schema")
-        if type(schema) is not int or schema != known:
-            raise UnknownSchemaError(self.name, f"schema {quote(schema)}, not {known}")
+        if type(schema) is not int or schema not in known:
+            wanted = " or ".join(map(str, known))
+            raise UnknownSchemaError(self.name, f"schema {quote(schema)}, not {wanted}")
 
     def number(
         self, key: str, default: float | None = None, *, low: float = 0.0, high: float = SECONDS_MAX

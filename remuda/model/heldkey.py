@@ -33,6 +33,7 @@ class HostKeyEvent(StrEnum):
     MADE = "made"  # the machine has made a key, and said its public part
     SHOWN = "shown"  # another connection has met the new key
     FAILED = "failed"  # it cannot be done, or the machine does not answer
+    ANEW = "anew"  # the machine may start as for the first time, with the key that it was given
 
 
 _S, _E = HostKeyStep, HostKeyEvent
@@ -40,7 +41,7 @@ _S, _E = HostKeyStep, HostKeyEvent
 HOST_KEY_TABLE: Final[Mapping[HostKeyStep | None, Mapping[HostKeyEvent, HostKeyStep]]] = {
     None: {_E.MADE: _S.MADE, _E.FAILED: _S.KEPT},
     _S.MADE: {_E.SHOWN: _S.CHANGED, _E.FAILED: _S.KEPT},
-    _S.CHANGED: {},
+    _S.CHANGED: {_E.ANEW: _S.MADE},
     _S.KEPT: {},
 }
 
@@ -57,12 +58,14 @@ class HostKeyChange:
         at_s: Since when, seconds since the epoch.
         key: The new one, as ``ssh-ed25519 <base64>``; None: the machine has made none.
         why: Why the old one is kept; the machine may show the new one all the same if it was made.
+        given: The one that came with the user data, once the record has the new one in its place.
     """
 
     step: HostKeyStep
     at_s: float
     key: str | None = None
     why: str | None = None
+    given: str | None = None
 
 
 def moved(
@@ -94,6 +97,8 @@ def change_doc(change: HostKeyChange) -> dict[str, Any]:
         doc["key"] = change.key
     if change.why is not None:
         doc["why"] = safe(change.why, WHY_CHARS_MAX)
+    if change.given is not None:
+        doc["given"] = change.given
     return doc
 
 
@@ -116,6 +121,7 @@ def read_change(fields: Fields, name: str) -> HostKeyChange | None:
         at_s=part.number("at_s"),
         key=key,
         why=part.prose("why", WHY_CHARS_MAX),
+        given=part.maybe_text("given", KEY_CHARS_MAX),
     )
 
 

@@ -21,6 +21,10 @@ from remuda.model.packed import Packed
 from remuda.model.takehome import SnapshotAnswer, answer_doc, read_snapshot_answer
 
 SCHEMA: Final = 1
+#: Of a machine that may show either of two host keys. Versions that know of one would drop the
+#: other when they write, and lock everybody out: they leave alone what has a schema of its own.
+TWO_KEYS_SCHEMA: Final = 2
+_BOTH: Final = 2
 #: The configuration's word for machines that get their host key from us.
 INJECT: Final = "inject"
 
@@ -191,7 +195,8 @@ _WRITTEN: Final = tuple(one.name for one in fields(Launch) if one.name not in {"
 
 def encode(launch: Launch) -> bytes:
     """Serialise all but the id, which is the znode's name."""
-    doc: dict[str, Any] = {"schema": SCHEMA}
+    schema = SCHEMA if len(launch.believed_keys) < _BOTH else TWO_KEYS_SCHEMA
+    doc: dict[str, Any] = {"schema": schema}
     for name in _WRITTEN:
         value = getattr(launch, name)
         if value is not None:
@@ -214,7 +219,7 @@ def decode(node_id: NodeId, raw: bytes) -> Launch:
         CorruptRecordError: If *raw* is not a launch of a schema we know.
     """
     fields = Fields(node_id, Packed(codec.parse(node_id, raw)))
-    fields.check_schema(SCHEMA)
+    fields.check_schema(SCHEMA, TWO_KEYS_SCHEMA)
     for_request, server = fields.maybe_text("for_request"), fields.identifier("server")
     opened = fields.identifier("opened")
     charged = fields.maybe_text("on_account_of")

@@ -41,12 +41,7 @@ def held_part(told: object) -> str:
 
 def _row(one: Mapping[str, Any]) -> str:
     notes = [f"by {one['by']}" if one.get("by") else ""]
-    for key, word in (
-        ("lost", "LOST: "),
-        ("bounded", "bounded: "),
-        ("take_home", "to take home: "),
-    ):
-        notes.append(f"{word}{one[key]}" if one.get(key) else "")
+    notes += [f"{word}: {one[key]}" for key, word in _NOTES if one.get(key)]
     logins = one.get("logins")
     seen_s = one.get("seen_at_s")
     who = ", ".join(str(name) for name in logins) if isinstance(logins, list) else ""

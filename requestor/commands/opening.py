@@ -10,16 +10,14 @@ from remuda.cli.capsule import kept_capsule
 from remuda.cli.capsule_whole import NotFetchedError, read_packed
 from remuda.cli.caveats import unknown
 from remuda.cli.errors import MistakeError
-from remuda.cli.node_change import broken_record
+from remuda.cli.node_change import read_living
 from remuda.insight.takehomes import read_take_home, said
 from remuda.insight.tree import reader
-from remuda.model import node as node_record
 from remuda.model.capsulefile import node_of_file
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId, is_node_id
-from remuda.model.node import Node, NodeState
+from remuda.model.node import NodeState
 from remuda.model.takehome import TakeHome, TakeHomeState
-from remuda.store import paths
 from remuda.store.api import NotPermittedError, Store
 from remuda.visible import visible
 
@@ -71,7 +69,7 @@ def image_to_open(store: Store, node: NodeId, *, me: str, force: bool) -> TakeHo
 
 def _without(store: Store, node: NodeId, one: TakeHome | None) -> str:
     """Return what is known of a machine of which there is no image, as a sentence."""
-    living = _living(store, node)
+    living = read_living(store, node)
     why = "" if one is None else f" ({visible(one.failure or said(one))})"
     if living is not None and living.state is NodeState.HOLD:
         return f"node {node} is held still{why}: `remuda ssh {node}`; {KEEP}"
@@ -82,16 +80,6 @@ def _without(store: Store, node: NodeId, one: TakeHome | None) -> str:
     if one is not None or _told(store, node):
         return f"no image was kept of node {node}, whose machine is gone{why}; {KEEP}"
     return unknown(reader(store), f"there is no node {node}, no image and no capsule of it")
-
-
-def _living(store: Store, node: NodeId) -> Node | None:
-    stored = store.read(paths.node(node))
-    if stored is None or not stored.value:
-        return None
-    try:
-        return node_record.decode(node, stored.value)
-    except CorruptRecordError as error:
-        raise MistakeError(broken_record(node, error)) from error
 
 
 def _told(store: Store, node: NodeId) -> bool:

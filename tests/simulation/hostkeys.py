@@ -27,12 +27,14 @@ class MadeKeys:
     Attributes:
         beside: Of each machine the one that it has made and does not show.
         shown: Machines that show one that they have made.
+        given: What these had shown at first.
     """
 
     sky: "Sky"
     rng: random.Random
     beside: dict[ServerId, str] = field(default_factory=dict)
     shown: set[ServerId] = field(default_factory=set)
+    given: dict[ServerId, str] = field(default_factory=dict)
 
     def told(self, server: ServerId, script: Script | None) -> str | None:
         """Prepare how a script ends; return the key that it makes or shows, or None."""
@@ -60,8 +62,15 @@ class MadeKeys:
             self._show(server, key)
         return Proof(ok=False, too_early=True) if self.rng.random() < CUT else proof
 
+    def starts_anew(self, server: ServerId) -> None:
+        """Show the key of its user data, as a machine that was made quiet does when it starts."""
+        self.beside.pop(server, None)
+        if server in self.given:
+            self._show(server, self.given[server])
+
     def _show(self, server: ServerId, key: str) -> None:
         sky = self.sky
+        self.given.setdefault(server, sky.keys[server])
         sky.keys[server] = key
         self.shown.add(server)
         sky.prover.change(sky.address(server), host_key=key)

@@ -266,6 +266,8 @@ class Taker:
                 raise cast("CloudError", error(f"sim: no {name}"))
             if name == "delete_image":
                 self.rules.deletes(provider, words[0])
+            if name == "start_server":
+                self.simulation.skies[provider].made_keys.starts_anew(words[0])
 
         return Counted(inner, _CHANGES, before, self._did)
 

@@ -1,5 +1,6 @@
 """The host key of a held machine: changed step by step, and believed as it is on record."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
@@ -16,7 +17,7 @@ from launcher.hostkey.results import TRIES_MAX
 from launcher.hostkey.view import HostKeyNews
 from launcher.hostkey.writes import note_host_key
 from launcher.node.probing import probe_target
-from launcher.node.view import NodeView
+from launcher.node.view import LockView, NodeView
 from launcher.world import World
 from remuda.config.holds import HoldsFrom
 from remuda.frame.work import Written
@@ -124,6 +125,7 @@ def test_the_key_is_made_recorded_shown_and_recorded() -> None:
     assert len(prover.orders) == scripts  # somebody had done it
     assert noted(works, view).step is HostKeyStep.CHANGED
     assert (view.launch.host_key, view.launch.believed_keys) == (NEW, (NEW,))
+    assert json.loads(launches.encode(view.launch))["schema"] == 1
     assert judged(made, view) is None
 
 
@@ -163,10 +165,49 @@ def test_people_wait_until_the_machine_has_its_own_key() -> None:
     view = held(made)
     assert view.launch is not None
     assert view.node is not None
-    first = keep_open(made.policy, view, view.launch, view.node, NOW)
+    first = keep_open(made, view, view.launch, view.node, NOW)
     assert isinstance(first, MakeHostKey)
     view.launch = replace(view.launch, hold=replace(HOLD, host_key=KEPT))
-    assert keep_open(made.policy, view, view.launch, view.node, NOW) is None
+    assert keep_open(made, view, view.launch, view.node, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "schema"),
+    [
+        (None, 1),
+        (MADE, 2),
+        (replace(MADE, step=HostKeyStep.KEPT), 2),
+        (KEPT, 1),
+    ],
+    ids=["none", "made", "kept both", "kept"],
+)
+def test_who_knows_of_one_key_alone_does_not_read_a_record_with_two(
+    change: HostKeyChange | None, schema: int
+) -> None:
+    """It would drop one of them, and lock everybody out."""
+    launch = held(world(), change).launch
+    assert launch is not None
+    raw = launches.encode(launch)
+    assert json.loads(raw)["schema"] == schema
+    assert launches.decode(launch.id, raw) == launch
+
+
+@pytest.mark.parametrize("change", [None, MADE], ids=["none", "made"])
+def test_under_anothers_lock_it_waits(change: HostKeyChange | None) -> None:
+    """The users' record is theirs to write: Zuul gives a node back by what it has read."""
+    made = world()
+    view = held(made, change)
+    assert view.launch is not None
+    assert view.node is not None
+    first = keep_open(made, view, view.launch, view.node, NOW)
+    assert isinstance(first, MakeHostKey | SwitchHostKey)
+    view.lock = LockView(exists=True, contenders=frozenset({"x__lock__0000000000"}))
+    for news in (None, HostKeyNews(before=change, after=KEPT)):
+        view.host_key = news
+        assert keep_open(made, view, view.launch, view.node, NOW) is None
+    view.lock = LockView(exists=True)
+    noted = keep_open(made, view, view.launch, view.node, NOW)
+    assert isinstance(noted, NoteHostKey)
 
 
 def hands(**machine: Any) -> HostKeyHands:

@@ -199,7 +199,7 @@ def test_a_launch_of_a_newer_schema_is_not_overwritten() -> None:
     """Another version of ours knows what it means."""
     one = Launcher()
     one.put(right())
-    one.put({"launch": raw_of({**DOCS["launch"], "schema": 2})}, version=9)
+    one.put({"launch": raw_of({**DOCS["launch"], "schema": 3})}, version=9)
 
     assert one.world.nodes.views[NODE].launch_version == 1
     assert one.world.nodes.unreadable == {NODE}

@@ -174,8 +174,8 @@ def test_a_newer_status_is_usable() -> None:
 @pytest.mark.parametrize("kind", ["launch", "status", "verdict", "failure", "failed request"])
 def test_another_schema_is_not_guessed_at(kind: str) -> None:
     """It belongs to another version."""
-    with pytest.raises(UnknownSchemaError, match="schema 2, not 1"):
-        DECODERS[kind](raw_of({**DOCS[kind], "schema": 2}))
+    with pytest.raises(UnknownSchemaError, match="schema 3, not 1"):
+        DECODERS[kind](raw_of({**DOCS[kind], "schema": 3}))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,130 @@
+"""The host key of a machine that becomes an image, or none: then it shows its first one again."""
+
+from dataclasses import replace
+
+import pytest
+
+from launcher.guest.opening import keep_open
+from launcher.hostkey.actions import NoteHostKey, SwitchHostKey
+from launcher.hostkey.view import HostKeyNews
+from launcher.hostkey.writes import note_host_key
+from launcher.node.view import NodeView
+from launcher.takehome.actions import BeginTakeHome
+from launcher.takehome.taking import may_start_anew
+from launcher.takehome.writes import begin
+from launcher.world import World
+from remuda.frame.work import Written
+from remuda.model import launch as launches
+from remuda.model import node as nodes
+from remuda.model.heldkey import HostKeyChange, HostKeyStep
+from remuda.model.holdwish import wish_fields
+from remuda.model.launch import Launch
+from remuda.model.takehome import TakeHome, TakeHomeState, decode_take_home
+from remuda.store import paths
+from remuda.store.api import Check, Create, Op, Set, Stored
+from tests.unit.launcher.test_held_host_keys import KEPT, MADE, NEW, held
+from tests.unit.launcher.test_take_home import GRANTED, WISH
+from tests.unit.launcher.works import Works
+from tests.unit.launcher.worlds import HOST_KEY, NOW, world
+
+
+def wished(made: World, change: HostKeyChange | None) -> NodeView:
+    """Return a held machine that is to become an image, and how its host key stands."""
+    view = held(made, change)
+    assert view.launch is not None
+    assert view.node is not None
+    view.launch = replace(view.launch, take_home=GRANTED)
+    view.node = view.node.with_fields(**wish_fields(WISH))
+    made.touch_node(view)
+    return view
+
+
+def told(view: NodeView, ops: list[Op]) -> tuple[Launch, TakeHome]:
+    """Take in what is written; return the launch, and the record of the image."""
+    launch, image = None, None
+    for one in ops:
+        if isinstance(one, Set) and one.path == paths.node(view.id):
+            view.node = nodes.decode(view.id, one.data)
+        elif isinstance(one, Set) and one.path == paths.launch("here", view.id):
+            launch = view.launch = launches.decode(view.id, one.data)
+        elif isinstance(one, Create):
+            image = decode_take_home(view.id, one.data)
+    assert launch is not None
+    assert image is not None
+    return launch, image
+
+
+def becoming(made: World) -> NodeView:
+    """Return a machine whose host key has been changed, and that is becoming an image."""
+    view = wished(made, MADE)
+    change = replace(MADE, step=HostKeyStep.CHANGED)
+    ops = note_host_key(made, view, NoteHostKey(node=view.id, change=change))
+    launch = next(one for one in ops if isinstance(one, Set) and "launches" in one.path)
+    view.launch = launches.decode(view.id, launch.data)
+    assert (view.launch.host_key, view.launch.believed_keys) == (NEW, (NEW,))
+    _, image = told(view, begin(made, view, now_s=NOW.wall_s))
+    path = paths.take_home(view.id)
+    made.take_homes[view.id] = Stored(path=path, value=image, version=0)
+    return view
+
+
+def test_either_key_is_believed_before_a_builder_may_start_the_machine_anew() -> None:
+    """By launchers, and by users: cloud-init writes the key of the user data again."""
+    made = world()
+    view = becoming(made)
+    assert view.launch is not None
+    assert view.node is not None
+    assert view.launch.believed_keys == (HOST_KEY, NEW)
+    assert view.node.doc["host_keys"] == [HOST_KEY, NEW]
+    made.take_homes.clear()  # and begun again nothing of that is another
+    assert begin(made, view, now_s=NOW.wall_s)[0] == Check(
+        path=paths.node(view.id), version=view.node_version
+    )
+
+
+@pytest.mark.parametrize("change", [None, MADE, KEPT], ids=["none", "made", "kept"])
+def test_what_is_believed_stays_so_where_nothing_has_been_changed(
+    change: HostKeyChange | None,
+) -> None:
+    """The first key is among it."""
+    made = world()
+    view = wished(made, change)
+    before = view.launch
+    assert before is not None
+    launch, _ = told(view, begin(made, view, now_s=NOW.wall_s))
+    assert (launch.believed_keys, launch.hold) == (before.believed_keys, before.hold)
+
+
+@pytest.mark.parametrize(
+    ("state", "waits"),
+    [
+        (TakeHomeState.ASKED, True),
+        (TakeHomeState.MAKING, True),
+        (TakeHomeState.FAILED, False),
+        (None, True),
+    ],
+    ids=["asked", "making", "failed", "untold"],
+)
+def test_nothing_is_made_of_the_key_as_long_as_the_machine_may_start_anew(
+    state: TakeHomeState | None, *, waits: bool
+) -> None:
+    """What it shows now is not what it shows then."""
+    made = world()
+    view = becoming(made)
+    assert view.launch is not None
+    assert view.node is not None
+    stored = made.take_homes.pop(view.id)
+    if state is not None:
+        made.take_homes[view.id] = replace(stored, value=replace(stored.value, state=state))
+    assert may_start_anew(made, view.launch) is waits
+    step = keep_open(made, view, view.launch, view.node, NOW)
+    assert step == (None if waits else SwitchHostKey(node=view.id, key=NEW))
+
+
+def test_a_visit_from_before_tells_nothing_any_more() -> None:
+    """It has met the new key; the machine may show the first one since."""
+    made = world()
+    works, view = Works(made), wished(made, MADE)
+    view.host_key = HostKeyNews(before=MADE, after=replace(MADE, step=HostKeyStep.CHANGED))
+    works.hear(Written(action=BeginTakeHome(node=view.id), result=()), NOW)
+    assert view.host_key is None
