@@ -96,9 +96,12 @@ def test_a_hostile_file_is_no_capsule_and_costs_little(raw: bytes) -> None:
 
 
 @settings(max_examples=300)
-@given(st.lists(st.tuples(st.integers(0, 1535), st.integers(0, 255)), max_size=12), st.booleans())
+@given(
+    changes=st.lists(st.tuples(st.integers(0, 1535), st.integers(0, 255)), max_size=12),
+    mended=st.booleans(),
+)
 def test_a_file_that_is_changed_anywhere_is_a_capsule_or_refused(
-    changes: list[tuple[int, int]], mended: bool
+    *, changes: list[tuple[int, int]], mended: bool
 ) -> None:
     """No other error comes through, with a right sum in front too."""
     made = bytearray(summed(head(size=len(_BODY))) + _BODY.ljust(512, b"\0") + bytes(512))
