@@ -74,6 +74,7 @@ def assemble(
     membership = membership_of(world, ground, me)
     writer = Writer(sender=Sender(ground, membership.tree), world=world, mine=mine)
     dispatch = dispatch_of(world, ground)
+    read = _reader(store, ground.inbox)
     records = StoreRecords(store=store, clock=clock, owner=owner)
     brain = Brain(
         ground=ground,
@@ -82,7 +83,8 @@ def assemble(
         fold=Fold(
             world=world,
             aside=SetAside(log=log, metrics=metrics),
-            nodes=NodeFold(world, mine, _node_reader(store, ground.inbox)),
+            nodes=NodeFold(world, mine, lambda node: read(paths.node(node))),
+            read=read,
         ),
         results=Results(
             world=world, dispatch=dispatch, writer=writer, owner=owner, log=log, metrics=metrics
@@ -125,17 +127,19 @@ def membership_of(world: World, ground: Ground[Event], me: Member) -> Membership
     )
 
 
-def _node_reader(store: Store, inbox: Inbox[Event]) -> Callable[[NodeId], None]:
-    def read_node(node_id: NodeId) -> None:
+def _reader(store: Store, inbox: Inbox[Event]) -> Callable[[str], None]:
+    """Return what has a record read on purpose, of which the mirror then tells."""
+
+    def read(path: str) -> None:
         def done(found: Stored[bytes] | StoreError | None) -> None:
             if found is None:  # a mirror tells only what it has seen before
-                inbox.change(Gone(path=paths.node(node_id)))
+                inbox.change(Gone(path=path))
             elif isinstance(found, NotPermittedError):  # and of this one it would never tell
-                inbox.change(Put(path=paths.node(node_id), stored=None, closed=True))
+                inbox.change(Put(path=path, stored=None, closed=True))
 
-        store.read_later(paths.node(node_id), done)
+        store.read_later(path, done)
 
-    return read_node
+    return read
 
 
 def join(membership: Membership, provider: str, mine: set[NodeId]) -> None:

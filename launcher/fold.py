@@ -1,9 +1,10 @@
 """Folding changes of ZooKeeper into the world; corrupt records are set aside with one warning."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import InitVar, dataclass, field
 
 from launcher.claim.fold import ClaimFold
-from launcher.hold.fold import take_autohold, take_hold_ledger
+from launcher.hold.fold import AutoholdFold, take_hold_ledger
 from launcher.image.fold import take_image
 from launcher.node.fold import NodeFold
 from launcher.provider.fold import take_fact, take_peer
@@ -23,16 +24,20 @@ class Fold:
 
     Attributes:
         aside: Told of records that cannot be used.
+        read: Has a record read that the mirror has told of already; it will tell again.
     """
 
     world: World
     aside: SetAside
     nodes: NodeFold
+    read: InitVar[Callable[[str], None]]
     requests: RequestFold = field(init=False)
     claims: ClaimFold = field(init=False)
+    autoholds: AutoholdFold = field(init=False)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, read: Callable[[str], None]) -> None:
         """Give each noun its records."""
+        self.autoholds = AutoholdFold(self.world, self.aside, read)
         self.requests, self.claims = RequestFold(self.world), ClaimFold(self.world)
 
     def fold(self, change: Change, *, now_s: float) -> None:
@@ -47,6 +52,8 @@ class Fold:
             self.world.agenda.everything = True
             if change.root == paths.NODES:
                 self.nodes.look_for_nodes()
+            elif change.root == paths.AUTOHOLDS:
+                self.autoholds.look_again()
             return
         parent, _, name = change.path.rpartition("/")
         try:
@@ -105,7 +112,7 @@ class Fold:
         if parent == paths.TAKE_HOME:
             take_home_record(self.world, NodeId(name), change)
         elif parent == paths.AUTOHOLDS:
-            take_autohold(self.world, change)
+            self.autoholds.take(change)
         elif change.path == paths.hold_ledger(self.world.policy.provider):
             take_hold_ledger(self.world, change)
         else:

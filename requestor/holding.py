@@ -109,13 +109,28 @@ def wish_more(me: str, *, for_s: float, now_s: float) -> MakeWish:
             raise InvalidOptionsError(
                 f"node {node.id} is {node.state}: only what is held can be held for longer"
             )
-        before = wish_of(node)
+        before = wished_so_far(node)
         if before is None:
             owner = me if hold is None else hold.owner
             before = HoldWish(token=new_token(), owner=owner, reason="", at_s=now_s)
         return replace(before, extend=(*before.extend, more)[-EXTENDS_MAX:])
 
     return make
+
+
+def wished_so_far(node: Node) -> HoldWish | None:
+    """Return what is wished of a node already, to which more is added; None: nothing is.
+
+    Raises:
+        RequestorError: It cannot be read. A wish in its place would take keys off the machine.
+    """
+    found = wish_of(node)
+    if found is None and node.doc.get(HOLD_KEY) is not None:
+        raise RequestorError(
+            f"what is wished of node {node.id} cannot be read, and nothing can be added to it: "
+            f"its hold goes on as it is ({HOLD_KEY} in the node's record)"
+        )
+    return found
 
 
 def with_wish(node: Node, wish: HoldWish) -> Node:

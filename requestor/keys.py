@@ -12,7 +12,7 @@ from remuda.model import launch as launch_record
 from remuda.model import node as node_record
 from remuda.model.codec import CorruptRecordError
 from remuda.model.hold import Hold, HoldKey
-from remuda.model.holdwish import HOLD_KEY, KEYS_MAX, HoldWish, KeyWish, wish_of
+from remuda.model.holdwish import KEYS_MAX, HoldWish, KeyWish
 from remuda.model.ids import NodeId
 from remuda.model.node import Node, NodeState
 from remuda.model.publickey import TEXT_BYTES_MAX, PublicKey, PublicKeyError, parse_keys
@@ -21,7 +21,7 @@ from remuda.ssh.errors import KeySourceError
 from remuda.store import paths
 from remuda.store.api import MissingError, Set, StaleWriteError, Store
 from requestor.errors import KeyRefusedError, RequestorError
-from requestor.holding import with_wish
+from requestor.holding import wished_so_far, with_wish
 
 #: So long the launcher has to answer; it logs in to the machine for that.
 ANSWER_S: Final = 10.0
@@ -119,10 +119,7 @@ def _wish(node: Node, *, by: str, now_s: float) -> HoldWish:
             f"node {node.id} is {node.state}: keys are put only onto machines that are held "
             "(remuda hold)"
         )
-    found = wish_of(node)
-    if found is None and node.doc.get(HOLD_KEY) is not None:
-        raise RequestorError(f"what is wished of node {node.id} cannot be read")
-    return found or HoldWish(token=uuid.uuid4().hex, owner=by, reason="", at_s=now_s)
+    return wished_so_far(node) or HoldWish(token=uuid.uuid4().hex, owner=by, reason="", at_s=now_s)
 
 
 def _refused(hold: Hold | None, *, now_s: float) -> frozenset[str]:

@@ -8,7 +8,7 @@ from typing import Final
 from remuda.insight.takehomes import broken, read_take_home
 from remuda.model.codec import CorruptRecordError
 from remuda.model.hold import Hold
-from remuda.model.holdwish import HoldWish, SnapshotWish, wish_of
+from remuda.model.holdwish import HoldWish, SnapshotWish
 from remuda.model.ids import NodeId
 from remuda.model.node import Node, NodeState
 from remuda.model.takehome import (
@@ -24,7 +24,15 @@ from remuda.store import paths
 from remuda.store.api import Create, Delete, ExistsError, MissingError, Op, StaleWriteError, Store
 from requestor.accept import ATTEMPTS_MAX
 from requestor.errors import HoldRefusedError, InvalidOptionsError, RequestorError
-from requestor.holding import ANSWER_S, LOOK_S, MakeWish, Wished, new_token, read_launch
+from requestor.holding import (
+    ANSWER_S,
+    LOOK_S,
+    MakeWish,
+    Wished,
+    new_token,
+    read_launch,
+    wished_so_far,
+)
 from requestor.owning import node_owner
 
 _OPEN: Final = frozenset({TakeHomeState.ASKED, TakeHomeState.MAKING, TakeHomeState.WHOLE})
@@ -72,7 +80,7 @@ class WishedImage:
                 raise InvalidOptionsError(
                     f"node {node.id} is {node.state}: only a held machine is taken home"
                 )
-            before = wish_of(node)
+            before = wished_so_far(node)
             if before is None:
                 owner = self.me if hold is None else hold.owner
                 reason = "" if hold is None else hold.reason

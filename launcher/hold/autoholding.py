@@ -86,11 +86,12 @@ def fires(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Aut
 
 
 def sweep_autoholds(world: World, now: Now, plan: Plan) -> None:
-    """Have autoholds removed that were over long ago."""
+    """Have autoholds removed that were over long ago; at once if others wait for their room."""
+    shown_s = 0.0 if world.autoholds.full else SHOWN_S
     for stored in world.autoholds.stored.values():
         one = stored.value
         over_s = min(one.until_s, max((f.at_s for f in one.fired), default=one.until_s))
-        if not one.waits(now.wall_s) and now.wall_s >= over_s + SHOWN_S:
+        if not one.waits(now.wall_s) and now.wall_s >= over_s + shown_s:
             plan.do(DropAutohold(autohold=one.id, version=stored.version))
 
 

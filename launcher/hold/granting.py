@@ -111,6 +111,10 @@ def found(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Hol
     crowded = over_limit(world, view, owner, plan, before_s=since_s)
     if crowded is not None and ends_s > now.wall_s + rules.warn_before:
         ends_s, bounded = now.wall_s + rules.warn_before, crowded
+    if view.locked and ends_s <= now.wall_s:
+        # Their lock will not count beyond the end: nobody is to lose both in one moment, for what
+        # somebody has written of a machine that may be in use.
+        ends_s = now.wall_s + rules.warn_before
     comment, job = node.doc.get("comment"), job_of_node(node.doc)
     ends_s = round(min(ends_s, now.wall_s + FOR_S_MAX), 3)
     return Hold(

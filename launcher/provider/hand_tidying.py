@@ -22,6 +22,11 @@ from remuda.store.api import Op, RejectedError, Store, StoreError
 STORE_AGE_S: Final = 600.0
 #: At most so many are removed in one pass; the next one goes on.
 REMOVALS_MAX: Final = 500
+#: Folders in which others make znodes, each named after a record: it goes when that is not there.
+_NAMED_AFTER: Final = {
+    paths.REQUEST_LOCKS: paths.REQUESTS,
+    paths.TAKE_HOME_ENDS: paths.TAKE_HOME,
+}
 
 
 def tidy(
@@ -94,12 +99,10 @@ def _delete(cloud: Cloud, leftover: Leftover, fence: Fence) -> bool:
 
 def _tidy_store(store: Store, provider: str, mine: Collection[NodeId], now_s: float) -> int:
     requests = frozenset(store.children(paths.REQUESTS))
-    orphans = [
-        paths.request_lock(RequestId(name))
-        for name in store.children(paths.REQUEST_LOCKS)
-        if name not in requests
-    ]
-    removed = _remove_old(store, orphans, now_s)
+    removed = sum(
+        _remove_old(store, _orphans(store, folder, owners), now_s)
+        for folder, owners in _NAMED_AFTER.items()
+    )
     stale = [
         paths.verdict(provider, RequestId(name))
         for name in store.children(paths.verdicts(provider))
@@ -108,6 +111,13 @@ def _tidy_store(store: Store, provider: str, mine: Collection[NodeId], now_s: fl
     removed += sum(_try(store, provider_writes.forget(path)) for path in stale[:REMOVALS_MAX])
     removed += _forget_failed(store, now_s)
     return removed + _remove_empty(store, mine, now_s)
+
+
+def _orphans(store: Store, folder: str, owners: str) -> list[str]:
+    """Return what lies in a folder of others, named after a record that is not there."""
+    names = store.children(folder)
+    there = frozenset(store.children(owners)) if names else frozenset()
+    return [f"{folder}/{name}" for name in names if name not in there]
 
 
 def _forget_failed(store: Store, now_s: float) -> int:

@@ -2,7 +2,7 @@
 
 import posixpath
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -27,6 +27,8 @@ _END_S: Final = 10.0
 _CHANGED: Final = 1
 _MISSING: Final = 66
 _SAID_CHARS_MAX: Final = 2048
+#: Of what is there, ``tar`` tells at least the folder.
+_NOTHING: Final = "the machine sent an archive with nothing in it, not even the folder"
 
 #: A folder is entered, so that all names are below it; a file is told by its own name. Links are
 #: told as links, but for the path itself, which somebody has named.
@@ -133,22 +135,24 @@ def fetch(
         work = _Work(session, _environment(wanted.path, start), rest_s, stopped)
         work.start()
         try:
-            yield from _fetched(work, wanted, bounds)
+            empty = yield from _fetched(work, wanted, bounds)
         finally:
             work.end()
-        if words := work.why(""):
+        if words := work.why(_NOTHING if empty else ""):
             yield LeftOut(name=wanted.name, why=words, wanted=True)
 
 
-def _fetched(work: "_Work", wanted: FetchPath, bounds: ArchiveBounds) -> Iterator[TreeEntry]:
-    """Yield what one command sends."""
+def _fetched(
+    work: "_Work", wanted: FetchPath, bounds: ArchiveBounds
+) -> Generator[TreeEntry, None, bool]:
+    """Yield what one command sends; return whether there was nothing in its archive."""
     pipe = work.pipe
     begun = pipe.read()
     if not begun:
         work.end()
         if not work.ended:
             raise TreeError(f"{wanted.path}: {work.why('the machine sends nothing')}")
-        return
+        return True
     early = [begun[1:]] if begun[1:] else []
     stream = TarStream(lambda: early.pop() if early else pipe.read(), bounds)
     try:
@@ -161,6 +165,7 @@ def _fetched(work: "_Work", wanted: FetchPath, bounds: ArchiveBounds) -> Iterato
         work.end()
         # Why it was cut short is known to the command, if to anybody.
         raise TreeError(f"{wanted.path}: {work.why(str(error))}") from error
+    return stream.empty
 
 
 def _named(entry: TreeEntry, name: str, *, folder: bool) -> TreeEntry:

@@ -30,10 +30,17 @@ def safe_name(name: str) -> str:
         raise BadNameError("its name leads out of the folder")
     if not parts:
         raise BadNameError("it has no name")
-    shown = redact_text(visible("/".join(parts)))
-    if len(parts) > DEPTH_MAX or len(shown.encode()) > NAME_BYTES_MAX:
+    if len(parts) > DEPTH_MAX:
         raise BadNameError("its name is too long")
-    return shown
+    # Each is bounded before the next looks at it: a machine may send thousands of long names.
+    shown = redact_text(_bounded(visible(_bounded("/".join(parts)))))
+    return _bounded(shown)
+
+
+def _bounded(name: str) -> str:
+    if len(name.encode(errors="backslashreplace")) > NAME_BYTES_MAX:
+        raise BadNameError("its name is too long")
+    return name
 
 
 def decoded(raw: bytes) -> str:

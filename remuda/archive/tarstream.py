@@ -79,6 +79,7 @@ class TarStream:
 
     Attributes:
         ended: The stream has come to its own end.
+        empty: There was nothing in it, not even the folder that ``tar`` tells of an empty one.
     """
 
     def __init__(self, receive: Receive, bounds: ArchiveBounds) -> None:
@@ -87,6 +88,7 @@ class TarStream:
         self._bytes_max = bounds.bytes_max
         self._bytes_left = bounds.bytes_max
         self.ended = False
+        self.empty = True
 
     def __iter__(self) -> Iterator[TreeEntry]:
         """Yield what is in the stream.
@@ -95,6 +97,7 @@ class TarStream:
             TreeError: It breaks off, is no tar stream, or is beyond a bound.
         """
         while (header := self._header()) is not None:
+            self.empty = False
             left = [header.size]
             if header.size > self._bytes_left:
                 raise TreeError(f"there are more than {self._bytes_max} bytes")

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 from remuda.cloud.api import CloudError
 from remuda.cloud.objects import require_container_name, require_object_name
 from remuda.model.capsule import FOLDER, SWIFT, Capsule, Kept
-from remuda.model.capsulefile import SUFFIX
+from remuda.model.capsulefile import SUFFIX, node_of_file
+from remuda.model.codec import CorruptRecordError
 from remuda.runtime.clock import Clock
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ FILE_BYTES_MAX: Final = 16 * 1024 * 1024
 FETCH_S: Final = 60.0
 #: What nobody guesses, at the end of each name.
 _OWN: Final = re.compile(r"-(?:[0-9a-f]{16}){1,2}\.tar\.gz", re.ASCII)
-_GZIP: Final = b"\x1f\x8b"
 _FOREIGN: Final = "its record names something else there"
 
 #: Opens the object store of a cloud of clouds.yaml, and of a region. Raises CloudConfigError.
@@ -60,10 +60,20 @@ def fetch_whole(
         except NotFetchedError as error:
             whys.append(f"{kept.store} {kept.place}: {error}")
             continue
-        if data.startswith(_GZIP):
+        why = _foreign(data, found)
+        if why is None:
             return data, whys
-        whys.append(f"{kept.store} {kept.place}: what lies there is no capsule")
+        whys.append(f"{kept.store} {kept.place}: {why}")
     return None, whys
+
+
+def _foreign(data: bytes, found: Capsule) -> str | None:
+    """Return why bytes that lie where a capsule should are not that of the same node, or None."""
+    try:
+        node = node_of_file(data)
+    except CorruptRecordError:
+        return "what lies there is no capsule"
+    return None if node == found.node else f"what lies there is the capsule of node {node}"
 
 
 def _called(name: str, begin: str) -> bool:

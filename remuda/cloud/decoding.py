@@ -42,7 +42,11 @@ def decode(response: requests.Response, body: bytes, effect: Effect, shape: Shap
             doc, text = {}, body[: 4 * errors.TEXT_MAX].decode(errors="replace")
     if shape is Shape.ROWS and isinstance(doc, list):
         doc = {ROWS: doc}
-    if response.ok and shape is not Shape.WORDS and (text or not isinstance(doc, dict)):
+    if (
+        errors.succeeded(response.status_code)
+        and shape is not Shape.WORDS
+        and (text or not isinstance(doc, dict))
+    ):
         why = f"HTTP {response.status_code}, but the body is no JSON {shape}: {text[:80]!r}"
         raise unheard(why, effect)
     return Answer(

@@ -59,6 +59,8 @@ _MARKUP: Final = re.compile(r"<[^<>]*>|\s+")
 _BODY_MAX: Final = 16 * TEXT_MAX
 _THROTTLED: Final = re.compile(r"rate.?limit|too many requests|throttl", re.IGNORECASE)
 
+#: What is neither has done nothing that is known: a redirect was followed as far as we follow one.
+_SUCCESS: Final = range(200, 300)
 _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 400, 401, 403, 404
 _TIMEOUT, _CONFLICT, _TOO_LARGE, _TOO_MANY = 408, 409, 413, 429
 _SERVER_ERROR, _UNAVAILABLE = 500, 503
@@ -92,6 +94,14 @@ def fault_means_no_room(text: str) -> bool:
     return _NO_ROOM.search(text) is not None
 
 
+def succeeded(status: int) -> bool:
+    """Whether what was asked for has been done: a redirect that nobody could follow says no such.
+
+    Sessions follow redirects; what is left of them has no ``Location``, or goes round in circles.
+    """
+    return status in _SUCCESS
+
+
 def of_answer(answer: Answer, effect: Effect, *, now_s: float) -> CloudError | None:
     """Return what a finished call has to raise, or None if it succeeded.
 
@@ -100,8 +110,11 @@ def of_answer(answer: Answer, effect: Effect, *, now_s: float) -> CloudError | N
         effect: What kind of call it was.
         now_s: Wall clock, for a ``Retry-After`` that is a date.
     """
-    if answer.status < _BAD_REQUEST:
+    if succeeded(answer.status):
         return None
+    if answer.status < _BAD_REQUEST:
+        why = f"HTTP {answer.status}, which leads to nothing: {message_of(answer)}"
+        return UnknownOutcomeError(why) if effect is Effect.CREATE else _later(why, None)
     why = f"HTTP {answer.status}: {message_of(answer)}"
     asked_s = retry_after_s(answer.headers.get("Retry-After"), now_s=now_s)
     if answer.status == _UNAUTHORIZED:

@@ -189,7 +189,7 @@ class Wire:
             stream=True,
         )
         with closing(self._response(request)) as response:
-            if not response.ok:
+            if not errors.succeeded(response.status_code):
                 answer = self._read(response, request)
                 error = errors.of_answer(answer, request.effect, now_s=self._clock.now_s())
                 raise error or TryLaterError(f"HTTP {answer.status}")

@@ -21,6 +21,7 @@ _KINDS: Final = (
     (paths.STATUSES, "status"),
     (paths.REPLICAS, "replica"),
     (paths.POOL_COMPONENTS, "pool"),
+    (paths.AUTOHOLDS, "autohold"),
 )
 _OURS: Final = {"launches": "launch", "claims": "claim", "sweep": "permit"}
 #: Below an image: the name of the folder that a record lies in, and what it is.
@@ -45,6 +46,13 @@ class SetAside:
         """A record's access control list does not let us in: one warning for each record."""
         self.metrics.count_record_set_aside(kind_of(path))
         why = "its access control list does not let us in: it is left alone until that is mended"
+        if self._is_news(path, why):
+            self.log.warning("record.set-aside", path=path[:ZNODE_CHARS_MAX], why=why)
+
+    def no_room(self, path: str) -> None:
+        """A record is one too many to be looked at: one warning for each record."""
+        self.metrics.count_record_set_aside(kind_of(path))
+        why = "there are too many: it waits until older ones are removed"
         if self._is_news(path, why):
             self.log.warning("record.set-aside", path=path[:ZNODE_CHARS_MAX], why=why)
 

@@ -18,6 +18,12 @@ SUFFIX: Final = ".tar.gz"
 _DOC: Final = "capsule.json"
 #: No such document of ours is larger, with what tar has before it.
 _HEAD_BYTES_MAX: Final = 1024 * 1024
+_PLAIN: Final = frozenset({tarfile.REGTYPE, tarfile.AREGTYPE})
+#: What gzip and tarfile make of foreign bytes: sizes and chains of headers are what they claim.
+_NO_ARCHIVE: Final = (
+    *(OSError, EOFError, ValueError, OverflowError, RecursionError, KeyError),
+    *(zlib.error, tarfile.TarError),
+)
 
 
 def pack(capsule: Capsule) -> bytes:
@@ -46,16 +52,27 @@ def node_of_file(data: bytes) -> NodeId:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as squeezed:
             head = io.BytesIO(squeezed.read(_HEAD_BYTES_MAX))
         with tarfile.open(fileobj=head, mode="r:") as archive:
-            first = archive.next()
-            found = None if first is None else archive.extractfile(first)
-            named = first is not None and first.name.endswith(f"/{_DOC}")
-            raw = found.read() if found is not None and named else b""
-    except (OSError, EOFError, ValueError, zlib.error, tarfile.TarError, KeyError) as exc:
+            raw = _document(head, archive.next())
+    except _NO_ARCHIVE as exc:
         raise CorruptRecordError("capsule", "it is no archive of a capsule") from exc
     node = codec.parse("capsule", raw).get("node")
     if not isinstance(node, str) or not is_node_id(node):
         raise CorruptRecordError("capsule", "it names no node")
     return NodeId(node)
+
+
+def _document(head: io.BytesIO, first: tarfile.TarInfo | None) -> bytes:
+    """Return what the first file holds, by its bytes alone; empty if it is no document of ours.
+
+    ``tarfile`` would follow links, to themselves too, and write out the holes of a sparse file.
+    """
+    if first is None or first.type not in _PLAIN or first.issparse():
+        return b""
+    if not first.name.endswith(f"/{_DOC}") or not 0 <= first.size <= _HEAD_BYTES_MAX:
+        return b""
+    head.seek(first.offset_data)
+    raw = head.read(first.size)
+    return raw if len(raw) == first.size else b""
 
 
 def _files(capsule: Capsule) -> Iterator[tuple[str, str]]:

@@ -80,6 +80,7 @@ class Memory:
         fold = Fold(
             world=self._world,
             aside=SetAside(log=logs.get_logger(), metrics=NullMetrics()),
+            read=lambda _: None,
             nodes=NodeFold(self._world, set(), lambda _node: None),
         )
         wire = FakeZookeeper().connect().wire

@@ -8,7 +8,7 @@ from remuda.insight import tree
 from remuda.insight.holding import by_whom, circumstances
 from remuda.insight.takehomes import image_note, read_take_homes
 from remuda.model import launch as launch_record
-from remuda.model.autohold import Autohold, decode_autohold
+from remuda.model.autohold import AUTOHOLDS_MAX, Autohold, decode_autohold
 from remuda.model.codec import CorruptRecordError
 from remuda.model.hold import Hold
 from remuda.model.holdwish import HOLD_KEY
@@ -22,6 +22,8 @@ _COLUMNS: Final = (
     *("BY", "NOTE"),
 )
 _WAITING: Final = ("ID", "OWNER", "WAITS FOR", "LEFT", "FIRED", "UNTIL", "FOR", "REASON")
+#: So many of those that launchers do not look at are named.
+_NAMED_MAX: Final = 5
 
 
 def holds_sheet(store: Store, *, owner: str | None, now_s: float) -> Sheet:
@@ -124,9 +126,10 @@ def _note(hold: Hold, image: str | None) -> str:
 def autoholds_sheet(store: Store, *, now_s: float) -> Sheet:
     """Return all autoholds; *now_s* is wall clock."""
     read = tree.reader(store)
-    level = tree.decode_all(read(paths.AUTOHOLDS), decode_autohold)
+    found = read(paths.AUTOHOLDS)
+    level = tree.decode_all(found, decode_autohold)
     ordered = sorted(level.records.values(), key=lambda one: (one.made_s, one.id))
-    notes = broken_notes(level.corrupt)
+    notes = [*broken_notes(level.corrupt), *_too_many(found, level.records)]
     if not ordered and not notes:
         notes = ["no autoholds"]
     return Sheet(
@@ -135,6 +138,17 @@ def autoholds_sheet(store: Store, *, now_s: float) -> Sheet:
         data=[autohold_json(one, now_s) for one in ordered],
         notes=notes,
     )
+
+
+def _too_many(found: Mapping[str, Stored[bytes]], known: Mapping[str, Autohold]) -> list[str]:
+    """Return a note on those that launchers do not look at, if there are any."""
+    oldest = sorted(known, key=lambda name: (found[name].created_s, name))
+    beyond = oldest[AUTOHOLDS_MAX:]
+    if not beyond:
+        return []
+    named = ", ".join(beyond[:_NAMED_MAX]) + (" …" if len(beyond) > _NAMED_MAX else "")
+    said = f"launchers look at the {AUTOHOLDS_MAX} oldest, and not yet at {named} ({len(beyond)})"
+    return [f"{said}: each takes the place of one that is removed or over"]
 
 
 def autohold_json(one: Autohold, now_s: float) -> Mapping[str, Any]:

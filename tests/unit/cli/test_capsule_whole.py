@@ -16,6 +16,7 @@ from remuda.cloud.api import DamagedError
 from remuda.cloud.objects import ObjectOrder, ObjectStore, StoredObject
 from remuda.model.capsule import Capsule, Kept, encode_capsule
 from remuda.model.capsulefile import pack
+from remuda.model.ids import NodeId
 from remuda.store import paths
 from remuda.store.api import Create
 from tests.fakes.clock import ManualClock
@@ -172,6 +173,27 @@ def test_what_is_no_capsule_is_not_taken_home(tmp_path: Path) -> None:
         found = replace(BARE, kept=(Kept(store="folder", place=str(other)),))
         data, whys = fetch_whole("here", found, scene.open, scene.clock)
         assert (data, why in whys[0]) == (None, True), whys
+
+
+def test_the_capsule_of_another_machine_is_not_taken_home() -> None:
+    """A store may answer with anything; what is said to be whole is of the node that was asked."""
+    scene = Scene()
+    other = pack(replace(BARE, node=NodeId("0000000008")))
+    places = []
+    for number, bad in enumerate((other, b"\x1f\x8b" + bytes(64), other[:60])):
+        name = f"capsules/here/{NODE}-{str(number) * 32}.tar.gz"
+        order = ObjectOrder(
+            name=name, bytes_max=9999, size_bytes=len(bad), content_type="application/gzip"
+        )
+        FakeObjects(scene.swift).put("box", order, [bad])
+        places.append(Kept(store="swift", place=f"logs:box/{name}"))
+    data, whys = fetch_whole("here", replace(BARE, kept=tuple(places)), scene.open, scene.clock)
+    assert data is None
+    assert [one.rpartition(": ")[2] for one in whys] == [
+        "what lies there is the capsule of node 0000000008",
+        "what lies there is no capsule",
+        "what lies there is no capsule",
+    ]
 
 
 def _odd_files() -> dict[Callable[[Path], object], str]:

@@ -81,8 +81,20 @@ def test_refusals_of_other_calls(status: int, effect: Effect, expected: type[Clo
     assert type(errors.of_answer(_answer(status), effect, now_s=NOW_S)) is expected
 
 
+@pytest.mark.parametrize("status", [101, 300, 302, 304, 399])
+def test_what_leads_to_nothing_is_no_success(status: int) -> None:
+    """The session has followed each redirect that says where to; of this one nothing came."""
+    for effect, expected in (
+        (Effect.READ, TryLaterError),
+        (Effect.REPEATABLE, TryLaterError),
+        (Effect.CREATE, UnknownOutcomeError),
+    ):
+        error = errors.of_answer(_answer(status), effect, now_s=NOW_S)
+        assert type(error) is expected
+
+
 def test_success_is_no_error() -> None:
-    """Including redirects, which the session has followed."""
+    """Nothing is to be raised."""
     assert errors.of_answer(_answer(204), Effect.READ, now_s=NOW_S) is None
 
 

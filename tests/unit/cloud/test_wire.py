@@ -187,6 +187,48 @@ def test_no_token_goes_where_a_cloud_leads_on_to(
         assert (other.seen, other.logins) == ([], 0)
 
 
+@pytest.mark.parametrize("status", [300, 302, 304, 307])
+def test_a_redirect_to_nowhere_is_no_success(
+    api: ScriptedApi, cloud: OpenStackCloud, status: int
+) -> None:
+    """Taken for one, a server would be believed to be deleted that runs on."""
+    circle = {"Location": f"{api.url}/compute/v2.1/servers/s"}
+    api.on("DELETE", "/compute/v2.1/servers/s", Reply(status=status))
+    with pytest.raises(TryLaterError, match="leads to nothing"):
+        cloud.delete_server(SERVER)
+    api.on("DELETE", "/compute/v2.1/servers/s", Reply(status=status, headers=circle))
+    with pytest.raises(TryLaterError, match="leads to nothing"):
+        cloud.delete_server(SERVER)
+    api.on("POST", "/compute/v2.1/servers", Reply(status=status))
+    with pytest.raises(UnknownOutcomeError, match="leads to nothing"):
+        cloud.create_server(
+            ServerSpec(name="n", image=DEBIAN, flavor=SMALL, tags={}, timeout_s=1.0)
+        )
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_no_password_goes_where_a_login_leads_on_to(
+    api: ScriptedApi, cloud: OpenStackCloud, status: int
+) -> None:
+    """The login is the one call with a password in it."""
+    with ScriptedApi().running() as other:
+        away = {"Location": f"{other.url}/v3/auth/tokens"}
+        api.login_reply = Reply(status=status, headers=away)
+        with pytest.raises(CloudError, match="leads on to another host"):
+            cloud.list_servers()
+        assert (other.seen, other.logins, api.seen) == ([], 0, [])
+        assert api.logins == 1
+
+
+def test_a_login_that_leads_to_nothing_is_none(api: ScriptedApi, cloud: OpenStackCloud) -> None:
+    """Nothing else is asked of the cloud then."""
+    for headers in ({}, {"Location": f"{api.url}/v3/auth/tokens"}):
+        api.login_reply = Reply(status=302, headers=headers)
+        with pytest.raises(CloudError):
+            cloud.list_servers()
+    assert not api.seen
+
+
 def test_a_cloud_may_lead_on_within_itself_a_few_times(
     api: ScriptedApi, cloud: OpenStackCloud
 ) -> None:

@@ -91,6 +91,7 @@ class Launcher:
         self.fold = Fold(
             world=self.world,
             aside=SetAside(log=self.log, metrics=self.metrics),
+            read=lambda _: None,
             nodes=NodeFold(self.world, set(), lambda _: None),
         )
         self.works.starter.writer._ids = list(node_ids_of_block(1))

@@ -15,7 +15,7 @@ from launcher.world import World
 from remuda.config.holds import HoldsFrom
 from remuda.model import launch as launches
 from remuda.model import node as nodes
-from remuda.model.autohold import AUTOHOLDS_MAX, Autohold, Fired, decode_autohold, encode_autohold
+from remuda.model.autohold import Autohold, Fired, decode_autohold, encode_autohold
 from remuda.model.codec import CorruptRecordError
 from remuda.model.hold import Hold, HoldSource
 from remuda.model.holdwish import wish_of
@@ -24,7 +24,7 @@ from remuda.model.jobreport import job_report, report_fields
 from remuda.model.node import NodeState
 from remuda.runtime.now import Now
 from remuda.store import paths
-from remuda.store.api import Dirty, Gone, Put, Set, Stored
+from remuda.store.api import Dirty, Put, Set, Stored
 from tests.unit.launcher.worlds import NOW, add_node, of_kind, think, world
 
 AUTOHOLD: Final = Autohold(
@@ -205,7 +205,7 @@ def test_what_was_over_long_ago_is_removed() -> None:
 
 
 def test_what_mirrors_tell_of_autoholds_is_taken_in() -> None:
-    """What cannot be read holds nothing, and there are never too many."""
+    """What cannot be read holds nothing."""
     known = Autoholds()
     known.take(put(AUTOHOLD))
     known.take(Dirty(path=paths.autohold("a1")))
@@ -214,11 +214,6 @@ def test_what_mirrors_tell_of_autoholds_is_taken_in() -> None:
     with pytest.raises(CorruptRecordError):
         known.take(Put(path=bad.path, stored=bad))
     assert known.stored == {}
-    for number in range(AUTOHOLDS_MAX + 5):
-        known.take(put(replace(AUTOHOLD, id=f"b{number}")))
-    assert len(known.stored) == AUTOHOLDS_MAX
-    known.take(Gone(path=paths.autohold("b0")))
-    assert "b0" not in known.stored
 
 
 @pytest.mark.parametrize(

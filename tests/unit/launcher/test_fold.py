@@ -53,13 +53,14 @@ class Folding:
     world: World = field(default_factory=world)
     log: Heard = field(default_factory=Heard)
     mine: set[NodeId] = field(default_factory=set)
-    read: list[NodeId] = field(default_factory=list)
+    read: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Make the fold."""
         self.fold = Fold(
             world=self.world,
             aside=SetAside(log=self.log, metrics=NullMetrics()),
+            read=self.read.append,
             nodes=NodeFold(self.world, self.mine, self.read.append),
         )
 

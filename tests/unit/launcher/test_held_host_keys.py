@@ -232,7 +232,9 @@ def ordered(made: World, view: NodeView, *, switch: bool) -> ProofSpec:
 
 
 @pytest.mark.parametrize(
-    "output", ["", "remuda-made", f"remuda-made {RSA}", f"remuda-made {NEW} x", "remuda-made \x00"]
+    "output",
+    ["", "remuda-made", f"remuda-made {RSA}", f"remuda-made {NEW} x", "remuda-made \x00"],
+    ids=["nothing", "no key", "RSA", "more", "zero"],
 )
 def test_a_machine_may_say_anything(output: str) -> None:
     """Only a key of the kind that was wanted, and nothing beside it, is one."""

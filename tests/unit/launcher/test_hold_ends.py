@@ -106,17 +106,20 @@ def test_a_lock_that_nobody_lets_go_keeps_a_hold_for_moments_only() -> None:
     )
 
 
-def test_a_locked_hold_that_is_over_when_it_is_seen_first_is_put_on_record_first() -> None:
-    """Without our own record of it no lock is passed over."""
-    made = ruled(**{"warn-before": 0, "extend": {"times": 0}})
+def test_a_locked_hold_that_is_over_when_it_is_seen_first_ends_when_people_were_warned() -> None:
+    """Whoever may write nodes may call one in use a hold that is over: its lock is no dead one."""
+    made = ruled(**{"warn-before": "10m", "extend": {"times": 0}})
     view = locked(held(made, None))
     assert view.node is not None
     view.node = replace(view.node, hold_expiration=1.0, state_time_s=NOW.wall_s - 3600.0)
     found = noted(made, view)
-    assert found.hold.ends_s == NOW.wall_s - 3599.0
+    assert found.hold.ends_s == NOW.wall_s + 600.0
     assert view.launch is not None
     view.launch = replace(view.launch, hold=found.hold)
-    ended = next_of(made, view)
+    assert isinstance(next_of(made, view), LookIn)
+    view.launch = replace(view.launch, hold=replace(found.hold, warned_s=NOW.wall_s))
+    assert not isinstance(next_of(made, view, at(629.0)), Condemn)
+    ended = next_of(made, view, at(631.0))
     assert isinstance(ended, Condemn)
     assert ended.lapsed == (CONTENDER,)
 

@@ -218,7 +218,9 @@ def test_the_mirror_has_its_machines_judged_again() -> None:
     made.take_agenda()
 
     aside = SetAside(log=Heard(), metrics=NullMetrics())
-    fold = Fold(world=made, aside=aside, nodes=NodeFold(made, set(), lambda _: None))
+    fold = Fold(
+        world=made, aside=aside, read=lambda _: None, nodes=NodeFold(made, set(), lambda _: None)
+    )
     path = paths.pointer("noble", "here")
     data = encode_pointer(
         Pointer(

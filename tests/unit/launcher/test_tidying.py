@@ -128,3 +128,18 @@ def test_what_clients_left_in_zookeeper_goes_when_it_is_old(place: Place) -> Non
     assert list(place.store.children(paths.REQUEST_LOCKS)) == ["200-1"]
     assert list(place.store.children(paths.NODES)) == [LIVING]
     assert list(place.store.children(paths.verdicts("here"))) == ["200-1"]
+
+
+def test_wishes_for_images_that_nobody_knows_go_when_they_are_old(place: Place) -> None:
+    """Whoever may make one may make a thousand; one of an image that is there is its builder's."""
+    for root in (paths.TAKE_HOME, paths.TAKE_HOME_ENDS):
+        place.store.ensure(root)
+    place.add(paths.take_home(LIVING), paths.take_home_end(LIVING), paths.take_home_end(FORGOTTEN))
+    place.add(f"{paths.TAKE_HOME_ENDS}/two words")
+
+    assert place.tidy().removed == 0  # its record may be coming
+    place.clock.advance(STORE_AGE_S + 1.0)
+    assert place.tidy().removed == 2
+
+    assert list(place.store.children(paths.TAKE_HOME_ENDS)) == [LIVING]
+    assert list(place.store.children(paths.TAKE_HOME)) == [LIVING]

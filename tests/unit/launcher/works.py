@@ -148,4 +148,6 @@ class Works:
 def quiet_fold(made: World) -> Fold:
     """Return a fold into *made* that reads nothing and tells nobody."""
     aside = SetAside(log=Quiet(), metrics=NullMetrics())
-    return Fold(world=made, aside=aside, nodes=NodeFold(made, set(), lambda _: None))
+    return Fold(
+        world=made, aside=aside, read=lambda _: None, nodes=NodeFold(made, set(), lambda _: None)
+    )

@@ -235,6 +235,21 @@ def test_there_are_no_more_autoholds_than_launchers_look_at(
     assert "launchers look at no more" in result.stderr
 
 
+def test_the_list_names_autoholds_that_launchers_do_not_look_at(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other clients may make as many as they like."""
+    words = ("--label", "small", "--reason", "flaky", "--json")
+    made = [site.harness.json(autohold, "add", *words)["id"] for _ in range(8)]
+    assert "launchers look at" not in site.harness.call(autohold, "list").stdout
+    monkeypatch.setattr("remuda.cli.views.holds.AUTOHOLDS_MAX", 7)
+    said = site.harness.call(autohold, "list").stdout
+    (beyond,) = [one for one in made if f"not yet at {one} (1)" in said]
+    assert beyond
+    monkeypatch.setattr("remuda.cli.views.holds.AUTOHOLDS_MAX", 1)
+    assert " … (7): each takes the place" in site.harness.call(autohold, "list").stdout
+
+
 def test_an_autohold_for_longer_than_anybody_keeps_a_machine_is_refused(site: Site) -> None:
     """With the rule; as long as a provider does not say how long that is, it is waited for."""
     words = ("add", "--label", "small", "--reason", "x", "--for")
