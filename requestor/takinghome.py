@@ -70,7 +70,7 @@ class WishedImage:
             kept = hold is not None and hold.granted and node.state is NodeState.IN_USE
             if node.state is not NodeState.HOLD and not kept:
                 raise InvalidOptionsError(
-                    f"node {node.id} is {node.state}: only a held machine is taken home"
+                    f"node {node.id} is {node.state.said}: only a held machine is taken home"
                 )
             before = wish_of(node)
             if before is None:

@@ -81,7 +81,7 @@ def test_an_image_is_found_by_its_node_and_by_a_capsule_of_it(
     ("state", "said"),
     [
         (NodeState.HOLD, "is held still: `remuda ssh {}`"),
-        (NodeState.IN_USE, "is in-use, and its machine runs: `remuda ssh {}`"),
+        (NodeState.IN_USE, "is in use, and its machine runs: `remuda ssh {}`"),
         (NodeState.DELETING, "is deleting, and no image was kept of it"),
     ],
 )
