@@ -83,8 +83,8 @@ def wish_hold(me: str, *, reason: str, for_s: float, owner: str | None, now_s: f
             )
         if node.state is not NodeState.IN_USE or contender is None:
             raise InvalidOptionsError(
-                f"node {node.id} is {node.state}: only a node that is in use can be kept, by who "
-                "holds its lock"
+                f"node {node.id} is {node.state.said}: only a node that is in use can be kept, by "
+                "whoever has it in use"
             )
         if hold is not None and hold.begun:
             raise InvalidOptionsError(f"node {node.id} was held before, and is not held again")
@@ -107,7 +107,7 @@ def wish_more(me: str, *, for_s: float, now_s: float) -> MakeWish:
     def make(node: Node, hold: Hold | None, _contender: str | None) -> HoldWish:
         if node.state is not NodeState.HOLD:
             raise InvalidOptionsError(
-                f"node {node.id} is {node.state}: only what is held can be held for longer"
+                f"node {node.id} is {node.state.said}: only what is held can be held for longer"
             )
         before = wished_so_far(node)
         if before is None:

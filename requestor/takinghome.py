@@ -78,7 +78,7 @@ class WishedImage:
             kept = hold is not None and hold.granted and node.state is NodeState.IN_USE
             if node.state is not NodeState.HOLD and not kept:
                 raise InvalidOptionsError(
-                    f"node {node.id} is {node.state}: only a held machine is taken home"
+                    f"node {node.id} is {node.state.said}: only a held machine is taken home"
                 )
             before = wished_so_far(node)
             if before is None:

@@ -59,7 +59,7 @@ class CapsuleStarts:
     def _tell(self, action: TellCapsule, now: Now) -> None:
         view = self.world.nodes.views[action.node]
         view.told = AnsweredWish(token=action.token, at_s=now.mono_s)
-        why = f"it was asked about; its launch is {view.launch.step if view.launch else 'unknown'}"
+        why = f"its launch is {view.launch.step if view.launch else 'unknown'}"
         found = describe(self.world, view, now, kind=CapsuleKind.ASKED, result=ASKED, why=why)
         seen = console_allowed(self.world, view)
         self.submit(action, lambda: self.hands.tell(action, found, console=seen))

@@ -101,7 +101,8 @@ def found(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Hol
     bounded = None
     if own_s is None:
         bounded = f"it has no end of its own, and gets {said_s(rules.default_for)} (default-for)"
-    latest_s = None if most is None else since_s + most
+    # To the millisecond, as its end is: else more time could be granted for nothing.
+    latest_s = None if most is None else round(since_s + most, 3)
     if latest_s is not None and ends_s > latest_s:
         if latest_s <= now.wall_s:
             # Its people are warned first: the maximum may be newer than the hold.

@@ -52,7 +52,8 @@ def delete(*, context: CommandContext, nodes: tuple[str, ...], force: bool, as_j
         output.emit_json(done)
         return
     for one in done:
-        say(f"node {one['node']} was {one['was']} and will be deleted by its launcher")
+        was = NodeState(one["was"]).said
+        say(f"node {one['node']} was {was} and will be deleted by its launcher")
 
 
 def _check_all(store: Store, nodes: tuple[str, ...], judge: Callable[[Node], None]) -> None:

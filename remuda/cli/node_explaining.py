@@ -56,7 +56,7 @@ class NodeExplanation:
         """Return the same for people."""
         facts = facts_of(self.node)
         where = f"{facts.label}, {facts.provider or '?'}, pool {facts.pool or '?'}"
-        told = [f"node {facts.id} ({where}) is {facts.state}"]
+        told = [f"node {facts.id} ({where}) is {self.node.state.said}"]
         asked = whose(facts.requestor, facts.job) if facts.allocated_to else ""
         if asked:
             told.append(f"it was given to {asked}")
@@ -67,6 +67,11 @@ class NodeExplanation:
         told += holding.image_words(self.launch, self.image)
         if self.room is not None and (self.hold is not None or self.room.held):
             told.append(f"in pool {facts.pool} {self.room.said}")
+        if self.node.state is NodeState.HOLD:
+            told.append(
+                f"`remuda ssh {facts.id}` logs in, `remuda extend {facts.id}` keeps it for longer, "
+                f"`remuda release {facts.id}` gives it back"
+            )
         return [*told, f"`remuda capsule {facts.id}` tells how it was made"]
 
 
@@ -81,7 +86,7 @@ def _of_hold(hold: Hold, now_s: float) -> list[str]:
         told = [f"it is held for {owner} until {when(hold.ends_s)} ({left})"]
     told[0] += f": {hold.reason}" if hold.reason else ""
     job = "" if hold.job is None else f", after job {hold.job}"
-    told.append(f"by the word of {holding.by_whom(hold)}{job}; owners are unproven")
+    told.append(f"{holding.asked_by(hold)}{job}; owners are unproven")
     told += holding.circumstances(hold)
     if hold.seen_s is not None:
         who = "somebody" if hold.logins else "nobody that we know"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from remuda.insight import tree
 from remuda.insight.takehomes import image_note
 from remuda.insight.tree import TreeReader
-from remuda.model.hold import Hold
+from remuda.model.hold import Hold, HoldSource
 from remuda.model.ids import NodeId
 from remuda.model.launch import Launch
 from remuda.model.node import Node, NodeState
@@ -78,6 +78,20 @@ def room_of(read: TreeReader, nodes: Iterable[Node], provider: str, pool: str | 
 def by_whom(hold: Hold) -> str:
     """Return by whose word a machine is held."""
     return str(hold.source) if hold.autohold is None else f"autohold {hold.autohold}"
+
+
+def asked_by(hold: Hold) -> str:
+    """Return by whose word a machine is held, as a sentence."""
+    match hold.source:
+        case _ if hold.autohold is not None:
+            who = f"autohold {hold.autohold}"
+        case HoldSource.ASKED:
+            who = "whoever had it in use"
+        case HoldSource.REQUESTOR:
+            who = "the program that had it in use"
+        case _:
+            who = str(hold.source).capitalize()
+    return f"{who} asked for that"
 
 
 def circumstances(hold: Hold) -> list[str]:

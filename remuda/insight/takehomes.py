@@ -88,10 +88,31 @@ def broken(one: TakeHome) -> str:
     return f"{why}; {visible(one.trouble)}" if one.trouble else f"{why}; the hold is as it was"
 
 
+def remarks(one: TakeHome) -> str:
+    """Return what :func:`said` says, for a table that has the image and its end in columns."""
+    if one.state is not TakeHomeState.WHOLE:
+        return said(one)
+    told = [f"in {_where(one)}", _boots(one), _readers(one)]
+    return "; ".join(part for part in (*told, visible(one.trouble or "")) if part)
+
+
+def _readers(one: TakeHome) -> str:
+    """Return who else may boot a whole image."""
+    if not one.shared:
+        return ""
+    return "public" if one.wish.public else f"shared with {visible(one.wish.share_with or '-')}"
+
+
+def _where(one: TakeHome) -> str:
+    return f"cloud {visible(one.cloud)}" + (f", region {visible(one.region)}" * bool(one.region))
+
+
+def _boots(one: TakeHome) -> str:
+    return f"flavor {visible(one.flavor)}, login {visible(one.username)}"
+
+
 def _whole(one: TakeHome) -> str:
-    where = f"cloud {visible(one.cloud)}" + (f", region {visible(one.region)}" * bool(one.region))
-    boots = f"flavor {visible(one.flavor)}, login {visible(one.username)}"
-    text = f"image {one.cloud_image} in {where} until {until(one)}; {boots}"
+    text = f"image {one.cloud_image} in {_where(one)} until {until(one)}; {_boots(one)}"
     return f"{text}; {visible(one.trouble)}" if one.trouble else text
 
 

@@ -34,6 +34,11 @@ class NodeState(StrEnum):
     DELETING = "deleting"  # will be destroyed; never comes back
     DELETED = "deleted"  # written by another launcher right before it removes the znode
 
+    @property
+    def said(self) -> str:
+        """How it reads in a sentence, after *is* or *was*."""
+        return {"in-use": "in use", "hold": "held"}.get(self.value, self.value)
+
 
 class NodeEvent(StrEnum):
     """What we do to a node; its user's own steps (in-use, used, hold) are only read."""

@@ -9,10 +9,8 @@ from remuda.cli.completing import complete_autoholds
 from remuda.cli.context import CommandContext, with_context
 from remuda.cli.durations import duration
 from remuda.cli.errors import MistakeError
-from remuda.cli.output import age
 from remuda.cli.terminal import say
 from remuda.cli.views.holds import autohold_json, autoholds_sheet
-from remuda.insight import tree
 from remuda.model.autohold import (
     AUTOHOLDS_MAX,
     COUNT_MAX,
@@ -30,6 +28,7 @@ from remuda.model.publickey import PublicKeyError, parse_key
 from remuda.store import paths
 from remuda.store.api import Create, Delete, MissingError, Store
 from requestor.commands.ending import RequestorCommand
+from requestor.commands.hold_time import refuse_too_long
 from requestor.commands.options import owner_options
 from requestor.context import default_requestor
 from requestor.holding import check_time
@@ -119,7 +118,7 @@ def add(
     if until_s > FOR_S_MAX:
         raise MistakeError("--until: nothing waits for longer than 366d")
     with context.store() as store:
-        _check_time(store, for_s)
+        refuse_too_long(store, for_s, "--for")
         store.ensure(paths.AUTOHOLDS)
         if len(store.children(paths.AUTOHOLDS)) >= AUTOHOLDS_MAX:
             raise MistakeError(
@@ -132,21 +131,6 @@ def add(
         return
     what = "failure" if count == 1 else f"{count} failures"
     say(f"autohold {made.id} waits for the next {what} of {made.said}")
-
-
-def _check_time(store: Store, for_s: float) -> None:
-    """Refuse what no provider would keep for so long, as far as they say.
-
-    Raises:
-        MistakeError: With the longest of their maximums.
-    """
-    most = [one.max_hold_age_s for one in tree.statuses(tree.reader(store)).records.values()]
-    bounded = [one for one in most if one is not None]
-    if most and len(bounded) == len(most) and for_s > max(bounded):
-        raise MistakeError(
-            f"no provider keeps a machine for longer than {age(max(bounded))} (max-hold-age): "
-            f"--for {age(for_s)} would keep none"
-        )
 
 
 def _check(patterns: dict[str, str | None], keys: tuple[str, ...]) -> None:

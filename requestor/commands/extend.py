@@ -12,6 +12,7 @@ from remuda.insight.takehomes import read_take_home, until
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId
 from remuda.model.takehome import TakeHome, TakeHomeState
+from remuda.moments import when
 from remuda.store.api import Store
 from requestor.commands.ending import RequestorCommand
 from requestor.commands.options import requestor_option
@@ -58,7 +59,8 @@ def extend(
     if as_json:
         output.emit_json({"node": node, "owner": found.owner, "ends_at_s": ends_s})
         return
-    say(f"node {node} is held for {output.age(ends_s - context.clock.now_s())} more")
+    left = output.age(ends_s - context.clock.now_s())
+    say(f"node {node} is held until {when(ends_s)} ({left} left)")
 
 
 def _image(store: Store, node: NodeId) -> TakeHome | None:

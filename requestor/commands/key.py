@@ -108,8 +108,9 @@ def add(
             "key there (remuda key list)",
             EXIT_TIMEOUT,
         )
-    _show(node, answers, as_json=as_json)
     refused = [one.refused for one in answers if one.refused is not None]
+    if as_json or len(answers) > 1 or not refused:
+        _show(node, answers, as_json=as_json)
     if refused:
         raise KeyRefusedError(f"the key is not on node {node}: {refused[0]}")
 
@@ -197,9 +198,11 @@ def _show(node: str, keys: tuple[HoldKey, ...], *, as_json: bool) -> None:
         output.emit_json([_json(node, one) for one in keys])
         return
     if not keys:
-        say(f"node {node} has no key of anybody who holds it")
+        say(f"no key was put onto node {node} yet; `remuda key add {node}` does that")
     for one in keys:
-        whose = f"{one.fingerprint or 'no key'} ({one.name})" if one.name else one.fingerprint
+        whose = f"{one.fingerprint} ({one.name})" if one.name else one.fingerprint
+        if not one.fingerprint:
+            whose = f"the key of {one.name or 'a developer'}"
         if one.refused is None:
             say(f"{whose} opens {one.account} on node {node}")
         else:

@@ -13,6 +13,7 @@ from remuda.model.takehome import TakeHome
 from remuda.store.api import Store
 from requestor.client import Client
 from requestor.commands.ending import RequestorCommand
+from requestor.commands.hold_time import refuse_too_long
 from requestor.commands.opening import image_to_open, node_named
 from requestor.commands.options import owner_options
 from requestor.errors import RequestFailedError, RequestTimeoutError
@@ -66,6 +67,8 @@ def open_hold(
     """
     with context.store() as store:
         one = image_to_open(store, node_named(capsule), me=me, force=force)
+        if for_s is not None:
+            refuse_too_long(store, for_s, "--for")
         node = _booted(store, one, me=me, wait_s=wait_s, for_s=for_s)
     if as_json:
         output.emit_json({"node": node, "image": one.cloud_image, "of": one.node})

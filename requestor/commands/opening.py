@@ -74,9 +74,11 @@ def _without(store: Store, node: NodeId, one: TakeHome | None) -> str:
     if living is not None and living.state is NodeState.HOLD:
         return f"node {node} is held still{why}: `remuda ssh {node}`; {KEEP}"
     if living is not None and living.state in _RUNS:
-        return f"node {node} is {living.state}, and its machine runs: `remuda ssh {node}`; {KEEP}"
+        return (
+            f"node {node} is {living.state.said}, and its machine runs: `remuda ssh {node}`; {KEEP}"
+        )
     if living is not None:
-        return f"node {node} is {living.state}, and no image was kept of it; {KEEP}"
+        return f"node {node} is {living.state.said}, and no image was kept of it; {KEEP}"
     if one is not None or _told(store, node):
         return f"no image was kept of node {node}, whose machine is gone{why}; {KEEP}"
     return unknown(reader(store), f"there is no node {node}, no image and no capsule of it")

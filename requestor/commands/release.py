@@ -97,7 +97,7 @@ def release(
         elif "request" in one:
             say(f"request {one['request']}{whose} is cancelled")
         else:
-            say(f"node {one['node']} was {one['was']}{whose} and is given back")
+            say(f"node {one['node']} was {NodeState(one['was']).said}{whose} and is given back")
 
 
 def _end_image(store: Store, name: str, *, me: str, force: bool, now_s: float) -> str | None:
@@ -170,9 +170,9 @@ def _cancel(store: Store, request_id: RequestId, *, me: str, force: bool) -> str
 
 def _refuse_if_not_ours(node: Node, *, me: str, force: bool, report: JobReport | None) -> None:
     if node.state in _OVER:
-        raise MistakeError(f"node {node.id} is {node.state} already")
+        raise MistakeError(f"node {node.id} is {node.state.said} already")
     if node.state not in _GIVEN:
-        raise MistakeError(f"node {node.id} is {node.state}: there is nothing to give back")
+        raise MistakeError(f"node {node.id} is {node.state.said}: there is nothing to give back")
     if force and report is not None and node_owner(node, me=me) is not None:
         raise MistakeError(f"only {user_of(node)} reports how it went on node {node.id}")
     if force:

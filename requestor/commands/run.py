@@ -29,6 +29,7 @@ from requestor.commands.archive_options import ArchiveOrder, archive_of, archive
 from requestor.commands.archiving import JobArchiving
 from requestor.commands.ending import RequestorCommand, this_ending
 from requestor.commands.failure_lines import telling_failures
+from requestor.commands.hold_time import refuse_too_long
 from requestor.commands.keeping_hint import tell_kept
 from requestor.commands.options import Asking, asking_of, asking_options, check_command
 from requestor.commands.parallel import ParallelRun, RemoteJob, RemoteJobOutcome
@@ -204,6 +205,8 @@ def _carry_out(context: CommandContext, order: Order, reporter: RunReporter) -> 
         read = reader(store)
         check_labels(read, [order.label])
         check_provider(read, order.asking.provider)
+        if order.hold_s is not None:
+            refuse_too_long(store, order.hold_s, "--hold-on-failure")
         if not tree.served(read):
             _tell_nobody(reporter)
         ending.hold_off()

@@ -129,3 +129,7 @@ def take_home(
     say(f"node {node} is {said(one)}")
     for line in commands(one):
         say(f"  {line}")
+    say(
+        f"`remuda open {node}` boots it here, `remuda extend {node}` keeps it for longer, "
+        f"`remuda release {node}` deletes it"
+    )

@@ -12,7 +12,7 @@ from remuda.visible import visible, visible_lines
 _BECAME: Final[Mapping[CapsuleKind, str]] = {
     CapsuleKind.LAUNCH: "failed",
     CapsuleKind.JOB: "was left by a failed job",
-    CapsuleKind.ASKED: "was asked about",
+    CapsuleKind.ASKED: "lives; this was known of it",
 }
 _KIB: Final = 1024
 
@@ -29,7 +29,7 @@ def evidence(provider: str, one: Capsule, now_s: float, since: Mapping[str, str]
     ago, became = age(now_s - one.at_s), _BECAME[one.kind]
     lines = [
         visible(f"node {one.node} ({one.label}, {provider}/{one.pool}) {became} {ago} ago"),
-        visible(f"result: {one.result}"),
+        *([] if one.kind is CapsuleKind.ASKED else [visible(f"result: {one.result}")]),
         visible(f"why: {one.why}"),
         *map(visible, _facts(one, since)),
     ]
@@ -56,7 +56,8 @@ def _facts(one: Capsule, since: Mapping[str, str]) -> Iterator[str]:
         yield f"for request {one.request}"
     if one.requestor or one.job:
         job = one.job.text if one.job is not None else ""
-        yield "of " + ": ".join(part for part in (one.requestor, job) if part)
+        whose = f"requestor: {one.requestor}" if one.requestor else ""
+        yield ", ".join(part for part in (whose, f"job: {job}" if job else "") if part)
     build = parse_build(one.image or "")
     if build is not None:
         new = f", {since[str(build)]}" if str(build) in since else ""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from remuda.cli.output import Sheet
-from remuda.insight.takehomes import read_take_homes, said, until
+from remuda.insight.takehomes import read_take_homes, remarks, until
 from remuda.model.takehome import TakeHome
 from remuda.store.api import Store
 
@@ -25,7 +25,7 @@ def take_homes_sheet(store: Store, *, owner: str | None) -> Sheet:
                 one.by or "-",
                 until(one) or "-",
                 one.cloud_image or "-",
-                said(one),
+                remarks(one),
             )
             for one in found
         ],

@@ -78,10 +78,11 @@ def test_a_held_node_is_explained(harness: CommandHarness) -> None:
     at_home(harness, node)
     said = harness.call(explain, node).stdout
     for words in (
-        f"node {node} (small, alpha, pool main) is hold",
+        f"node {node} (small, alpha, pool main) is held",
         "it is held for ada until 2033-05-18 04:33 UTC",
         "): red",
-        "by the word of asked, after job unit 7; owners are unproven",
+        "whoever had it in use asked for that, after job unit 7; owners are unproven",
+        f"`remuda ssh {node}` logs in, `remuda extend {node}` keeps it for longer, ",
         "logged in: ada pts/0",
         "to take home: granted; it waits for a builder",
         "in pool main 2 of 8 machines are kept for people",
@@ -103,7 +104,9 @@ def test_a_held_node_is_explained(harness: CommandHarness) -> None:
         ),
         ({"ends_s": 1e9}, "it is held for ada until 2001-09-09 01:46 UTC (over): red"),
         ({"logins": ()}, "ago nobody that we know was logged in"),
-        ({"autohold": "a1"}, "by the word of autohold a1"),
+        ({"autohold": "a1"}, "autohold a1 asked for that"),
+        ({"source": HoldSource.ZUUL}, "Zuul asked for that"),
+        ({"source": HoldSource.REQUESTOR}, "the program that had it in use asked for that"),
         (None, "no launcher has put its hold on record yet"),
     ],
 )

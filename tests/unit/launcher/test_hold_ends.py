@@ -84,6 +84,16 @@ def test_a_maximum_that_is_newer_than_a_hold_leaves_its_people_a_warning() -> No
         assert found.bounded == "no hold is longer than 1 h (max-hold-age)"
 
 
+def test_a_hold_that_others_wrote_for_too_long_ends_at_the_maximum_to_the_millisecond() -> None:
+    """Else an extension would be granted, and spent, for the rest of one."""
+    made = ruled(most_s=3600.0)
+    view = held(made, None)
+    assert view.node is not None
+    view.node = replace(view.node, state_time_s=NOW.wall_s + 0.00049, hold_expiration=90_000.0)
+    found = noted(made, view, at(1.0)).hold
+    assert found.ends_s == found.latest_s
+
+
 def test_a_lock_that_nobody_lets_go_keeps_a_hold_for_moments_only() -> None:
     """It goes on under the lock, in our own record; those in the lock are named."""
     made = ruled(**{"warn-before": 0, "extend": {"times": 0}})

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from remuda.cli.errors import EXIT_MISTAKE
 from remuda.insight.explanation import explain
 from remuda.model.ids import RequestId
 from remuda.model.jobreport import report_of
@@ -146,6 +147,18 @@ def test_a_failed_command_may_hold_its_machine(harness: CommandHarness) -> None:
     assert record.state is NodeState.HOLD
     assert record.hold_expiration == 3600
     assert record.doc["comment"] == "remuda run ended with exit code 2"
+
+
+def test_a_hold_for_longer_than_anybody_keeps_a_machine_costs_none(
+    harness: CommandHarness,
+) -> None:
+    """It is refused before anything is asked for, as an autohold is."""
+    harness.launcher.status(max_hold_age_s=14 * 86_400.0)
+    result = harness.call(run, "small", "--hold-on-failure=90d", "--", "x")
+
+    assert result.exit_code == EXIT_MISTAKE
+    assert "(max-hold-age): --hold-on-failure 90d0h would keep none" in result.stderr
+    assert the_nodes(harness) == []
 
 
 def test_a_command_that_works_holds_nothing(harness: CommandHarness) -> None:

@@ -137,6 +137,8 @@ def test_its_owner_has_a_hold_extended(site: Site) -> None:
     node = site.held()
     told = site.harness.json(extend, node, "--for", "2h", "--requestor", "ada", "--json")
     assert told["ends_at_s"] == NOW_S + 3 * 3600.0
+    said = site.harness.call(extend, node, "--for", "1h", "--requestor", "ada").stdout
+    assert "is held until 2033-05-18" in said
     site.granting.refused = "a hold is extended once at most"
     result = site.harness.call(extend, node, "--requestor", "ada")
     assert result.exit_code == EXIT_MISTAKE

@@ -101,7 +101,7 @@ def test_a_key_is_added_listed_and_removed(
     gone = harness.call(key, "remove", node, mark, *ADA)
     assert (gone.exit_code, "is taken off" in gone.stdout) == (0, True), gone.stderr
     assert wished(launcher) == []
-    assert "has no key of anybody" in harness.call(key, "list", node).stdout
+    assert "no key was put onto node" in harness.call(key, "list", node).stdout
 
 
 def test_what_is_none_changes_nothing(
@@ -174,6 +174,9 @@ def test_what_was_refused_takes_no_place(harness: CommandHarness, launcher: Laun
         done = harness.call(key, "add", node, "--developer", "eve", *ADA)
         assert (done.exit_code, "no such name" in done.stderr) == (EXIT_MISTAKE, True)
         assert [one.developer for one in wished(launcher)] == ["eve"]
+        assert done.stdout == ""
+    listed = harness.call(key, "list", node).stdout
+    assert listed.startswith(f"the key of a developer is refused on node {node}: ")
     launcher.say = lambda wish: refusal(wish, at_s=1e12)
     harness.call(key, "add", node, "--developer", "eve", *ADA)
     harness.call(key, "add", node, "--developer", "eve", *ADA)

@@ -81,7 +81,7 @@ def test_an_image_is_found_by_its_node_and_by_a_capsule_of_it(
     ("state", "said"),
     [
         (NodeState.HOLD, "is held still: `remuda ssh {}`"),
-        (NodeState.IN_USE, "is in-use, and its machine runs: `remuda ssh {}`"),
+        (NodeState.IN_USE, "is in use, and its machine runs: `remuda ssh {}`"),
         (NodeState.DELETING, "is deleting, and no image was kept of it"),
     ],
 )
@@ -167,3 +167,13 @@ def test_what_is_neither_a_node_nor_a_file_is_refused(capsule: str) -> None:
     """Neither a folder, nor a device that never ends."""
     with pytest.raises(MistakeError, match="is no node, such as"):
         node_named(capsule)
+
+
+def test_a_node_for_longer_than_anybody_holds_one_is_refused(harness: CommandHarness) -> None:
+    """Before a machine boots, with the rule."""
+    image(harness)
+    harness.launcher.status(max_hold_age_s=14 * 86_400.0)
+    result = harness.call(open_hold, NODE, "--for", "60d", "--requestor", "ada")
+    assert result.exit_code == EXIT_MISTAKE
+    assert "(max-hold-age): --for 60d0h would keep none" in result.stderr
+    assert not harness.launcher.store.children(paths.REQUESTS)

@@ -154,7 +154,7 @@ def test_release_leaves_a_strangers_node(
     assert sentence.format(me=default_requestor()) in result.stderr
     assert harness.launcher.read_node(node_id).state is state
     forced = harness.call(release, node_id, "--force")
-    assert forced.stdout == f"node {node_id} was {state}, of {owner}, and is given back\n"
+    assert forced.stdout == f"node {node_id} was {state.said}, of {owner}, and is given back\n"
     assert harness.launcher.read_node(node_id).state is NodeState.USED
 
 
