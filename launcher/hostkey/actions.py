@@ -11,9 +11,14 @@ from remuda.model.ids import NodeId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MakeHostKey:
-    """Have the machine make a host key beside the one that it shows, which it goes on showing."""
+    """Have the machine make a host key beside the one that it shows, which it goes on showing.
+
+    Attributes:
+        unless: One that it has made before: if it shows that still, it makes none.
+    """
 
     node: NodeId
+    unless: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,8 +29,10 @@ def change_host_key(policy: Policy, view: NodeView, launch: Launch) -> HostKeyAc
         return NoteHostKey(node=view.id, change=news.after)
     if hold.lost is not None:
         return None  # it would not answer; nor is anybody led to it
-    if hold.host_key is None:
-        return MakeHostKey(node=view.id) if policy.holds.change_host_key else None
+    if hold.host_key is None or hold.host_key.step is HostKeyStep.ANEW:
+        unless = None if hold.host_key is None else hold.host_key.key
+        make = MakeHostKey(node=view.id, unless=unless)
+        return make if policy.holds.change_host_key else None
     if hold.host_key.step is HostKeyStep.MADE and hold.host_key.key is not None:
         return SwitchHostKey(node=view.id, key=hold.host_key.key)
     return None

@@ -22,7 +22,10 @@ class HostKeyHands:
     clock: Clock
 
     def make(self, action: MakeHostKey, order: ProofSpec | str) -> HostKeyTried:
-        """Have a key made, or say why there is none."""
+        """Have a key made, or say why there is none, or that the one made before is shown."""
+        before = action.unless
+        if before and isinstance(order, ProofSpec) and self._shows(before, order) is None:
+            return HostKeyTried(node=action.node, wanted=HostKeyEvent.SHOWN, key=before)
         visited = self._visit(order)
         key = made_key(visited.output)
         if visited.why is None and key is None:
@@ -50,18 +53,18 @@ class HostKeyHands:
         )
 
     def _switched(self, action: SwitchHostKey, order: ProofSpec) -> Visited:
-        if self._shows(action, order) is None:
+        if self._shows(action.key, order) is None:
             return Visited()
         visited = self._visit(order)
         if visited.why is not None:
             return visited
-        why = self._shows(action, order)
+        why = self._shows(action.key, order)
         return Visited(why=why, again=why is not None)  # sshd may not be back yet
 
-    def _shows(self, action: SwitchHostKey, order: ProofSpec) -> str | None:
-        """Return why a connection does not meet the new key; None: it does."""
+    def _shows(self, key: str, order: ProofSpec) -> str | None:
+        """Return why a connection does not meet a key; None: it does."""
         login = order.login
-        why = self.prover.probe(login.address, login.port, host_keys=(action.key,))
+        why = self.prover.probe(login.address, login.port, host_keys=(key,))
         return None if why is None else redact_text(why)
 
     def _visit(self, order: ProofSpec | str) -> Visited:

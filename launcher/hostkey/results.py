@@ -69,10 +69,11 @@ class HostKeyResults:
 
 def follows(before: HostKeyChange | None, event: HostKeyTried) -> bool:
     """Whether an event is of what is on record: another launcher may have gone on meanwhile."""
-    if before is None:
-        return event.wanted is HostKeyEvent.MADE
-    right = event.wanted is HostKeyEvent.SHOWN and before.key == event.key
-    return right and before.step is HostKeyStep.MADE
+    if event.wanted is HostKeyEvent.MADE:
+        return before is None or before.step is HostKeyStep.ANEW
+    if before is None or before.key != event.key:
+        return False
+    return before.step in {HostKeyStep.MADE, HostKeyStep.ANEW}
 
 
 def _after(before: HostKeyChange | None, event: HostKeyTried, now: Now) -> HostKeyChange:

@@ -25,6 +25,7 @@ class HostKeyStep(StrEnum):
     MADE = "made"  # the new one lies on the machine; it shows either
     CHANGED = "changed"  # it has shown the new one, and nobody believes the old one any more
     KEPT = "kept"  # it could not be changed; *why* says why
+    ANEW = "anew"  # it may have started as for the first time: it shows either
 
 
 class HostKeyEvent(StrEnum):
@@ -41,8 +42,9 @@ _S, _E = HostKeyStep, HostKeyEvent
 HOST_KEY_TABLE: Final[Mapping[HostKeyStep | None, Mapping[HostKeyEvent, HostKeyStep]]] = {
     None: {_E.MADE: _S.MADE, _E.FAILED: _S.KEPT},
     _S.MADE: {_E.SHOWN: _S.CHANGED, _E.FAILED: _S.KEPT},
-    _S.CHANGED: {_E.ANEW: _S.MADE},
+    _S.CHANGED: {_E.ANEW: _S.ANEW},
     _S.KEPT: {},
+    _S.ANEW: {_E.MADE: _S.MADE, _E.SHOWN: _S.CHANGED, _E.FAILED: _S.KEPT},
 }
 
 
@@ -87,7 +89,7 @@ def moved(
         raise IllegalHostKeyStepError(f"the host key is {step!s}: no edge {event!s}")
     if before is None:
         return HostKeyChange(step=after, at_s=at_s, key=key, why=why)
-    return replace(before, step=after, at_s=at_s, why=why)
+    return replace(before, step=after, at_s=at_s, key=key or before.key, why=why)
 
 
 def change_doc(change: HostKeyChange) -> dict[str, Any]:

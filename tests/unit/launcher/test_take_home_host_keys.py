@@ -1,11 +1,14 @@
 """The host key of a machine that becomes an image, or none: then it shows its first one again."""
 
 from dataclasses import replace
+from typing import Final
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from launcher.guest.opening import keep_open
-from launcher.hostkey.actions import NoteHostKey, SwitchHostKey
+from launcher.hostkey.actions import MakeHostKey, NoteHostKey, SwitchHostKey
+from launcher.hostkey.orders import MAKE
 from launcher.hostkey.view import HostKeyNews
 from launcher.hostkey.writes import note_host_key
 from launcher.node.view import NodeView
@@ -16,16 +19,30 @@ from launcher.world import World
 from remuda.frame.work import Written
 from remuda.model import launch as launches
 from remuda.model import node as nodes
-from remuda.model.heldkey import HostKeyChange, HostKeyStep
+from remuda.model.heldkey import HostKeyChange, HostKeyEvent, HostKeyStep
 from remuda.model.holdwish import wish_fields
 from remuda.model.launch import Launch
 from remuda.model.takehome import TakeHome, TakeHomeState, decode_take_home
 from remuda.store import paths
 from remuda.store.api import Check, Create, Op, Set, Stored
-from tests.unit.launcher.test_held_host_keys import KEPT, MADE, NEW, held
+from tests.fakes.prover import Exit, FakeProver, Machine
+from tests.unit.launcher.test_held_host_keys import (
+    KEPT,
+    MADE,
+    NEW,
+    WHERE,
+    carried_out,
+    held,
+    noted,
+    world,
+)
 from tests.unit.launcher.test_take_home import GRANTED, WISH
 from tests.unit.launcher.works import Works
-from tests.unit.launcher.worlds import HOST_KEY, NOW, world
+from tests.unit.launcher.worlds import HOST_KEY, NOW, of_kind, think
+from tests.unit.model.test_publickey import openssh
+
+#: What the machine makes when it is told so again.
+NEWER: Final = openssh(ed25519.Ed25519PrivateKey.generate().public_key())
 
 
 def wished(made: World, change: HostKeyChange | None) -> NodeView:
@@ -118,7 +135,63 @@ def test_nothing_is_made_of_the_key_as_long_as_the_machine_may_start_anew(
         made.take_homes[view.id] = replace(stored, value=replace(stored.value, state=state))
     assert may_start_anew(made, view.launch) is waits
     step = keep_open(made, view, view.launch, view.node, NOW)
-    assert step == (None if waits else SwitchHostKey(node=view.id, key=NEW))
+    assert step == (None if waits else MakeHostKey(node=view.id, unless=NEW))
+
+
+def failed(made: World) -> tuple[Works, NodeView, FakeProver]:
+    """Return a machine of which no image came about, and what is found on it."""
+    works, view = Works(made), becoming(made)
+    stored = made.take_homes[view.id]
+    made.take_homes[view.id] = replace(
+        stored, value=replace(stored.value, state=TakeHomeState.FAILED)
+    )
+    made.touch_node(view)
+    prover = works.starter.proving.prover
+    assert isinstance(prover, FakeProver)
+    exits = {MAKE: Exit(output=f"remuda-made {NEWER}\n")}
+    prover.script(WHERE, Machine(host_key=HOST_KEY, exits=exits))
+    return works, view, prover
+
+
+def test_a_machine_that_started_anew_makes_itself_another_key() -> None:
+    """It shows the one of its user data, which more people may know than hold it."""
+    made = world()
+    works, view, prover = failed(made)
+    (make,) = of_kind(think(made), MakeHostKey)
+    assert carried_out(works, make).key == NEWER
+    assert noted(works, view).step is HostKeyStep.MADE
+    assert view.launch is not None
+    assert view.launch.believed_keys == (HOST_KEY, NEWER)
+    prover.change(WHERE, host_key=NEWER)
+    carried_out(works, SwitchHostKey(node=view.id, key=NEWER))
+    change = noted(works, view)
+    assert (change.step, change.given) == (HostKeyStep.CHANGED, HOST_KEY)
+    assert view.launch.believed_keys == (NEWER,)
+
+
+def test_a_machine_that_did_not_start_anew_keeps_the_key_that_it_made() -> None:
+    """Its builder died before it changed anything."""
+    made = world()
+    works, view, prover = failed(made)
+    prover.change(WHERE, host_key=NEW)
+    (make,) = of_kind(think(made), MakeHostKey)
+    assert carried_out(works, make).wanted is HostKeyEvent.SHOWN
+    assert prover.orders == []
+    assert noted(works, view).step is HostKeyStep.CHANGED
+    assert view.launch is not None
+    assert view.launch.believed_keys == (NEW,)
+
+
+def test_a_machine_that_makes_no_other_is_known_by_both() -> None:
+    """Nobody can tell which it will show."""
+    made = world()
+    works, view, prover = failed(made)
+    prover.change(WHERE, exits={MAKE: Exit(code=1, output="there is no ssh-keygen")})
+    (make,) = of_kind(think(made), MakeHostKey)
+    carried_out(works, make)
+    assert noted(works, view).step is HostKeyStep.KEPT
+    assert view.launch is not None
+    assert view.launch.believed_keys == (HOST_KEY, NEW)
 
 
 def test_a_visit_from_before_tells_nothing_any_more() -> None:
