@@ -72,6 +72,7 @@ HOLD: Final[dict[str, Any]] = {
         "at_s": NOW_S,
         "key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f",
         "why": "it does not answer",
+        "given": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f",
     },
 }
 
@@ -123,6 +124,7 @@ SEEN: Final[tuple[tuple[str, str, tuple[Any, ...]], ...]] = (
     ("launch", "hold.logins", (7, "x", {}, [7], ["x"] * 500, ["x" * 500])),
     ("launch", "hold.host_key", (*_NO_PARTS, {"step": "made", "at_s": NOW_S})),
     ("launch", "hold.host_key.step hold.host_key.key", (*_NO_TEXTS, "ssh-rsa AAAA", "x\ny")),
+    ("launch", "hold.host_key.given", _NO_TEXTS),
     ("launch", "hold.host_key.at_s", (*_NO_NUMBERS, None, -1)),
     ("launch", "hold.asked_token hold.autohold", (7, [], {}, "../x", "")),
     ("autohold", "count for_s until_s made_s", (*_NO_NUMBERS, -1, None)),

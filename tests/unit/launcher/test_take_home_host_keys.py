@@ -99,7 +99,17 @@ def test_either_key_is_believed_before_a_builder_may_start_the_machine_anew() ->
     )
 
 
-@pytest.mark.parametrize("change", [None, MADE, KEPT], ids=["none", "made", "kept"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        None,
+        MADE,
+        KEPT,
+        replace(MADE, given=HOST_KEY),
+        replace(MADE, step=HostKeyStep.KEPT, given=HOST_KEY),
+    ],
+    ids=["none", "made", "kept", "made again", "kept after an image that was none"],
+)
 def test_what_is_believed_stays_so_where_nothing_has_been_changed(
     change: HostKeyChange | None,
 ) -> None:
