@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 
 from remuda.cli.errors import EXIT_MISTAKE, MistakeError
+from remuda.cli.explaining import explain
 from remuda.model.capsule import Capsule, encode_capsule
 from remuda.model.capsulefile import node_of_file, pack
 from remuda.model.codec import CorruptRecordError
@@ -22,6 +23,7 @@ from remuda.store import paths
 from remuda.store.api import Create
 from requestor.commands.open import open_hold
 from requestor.commands.opening import KEEP, image_to_open, node_named
+from requestor.commands.ssh import ssh
 from tests.support.commands import CommandHarness
 
 NODE: Final = NodeId("3000000123")
@@ -177,3 +179,17 @@ def test_a_node_for_longer_than_anybody_holds_one_is_refused(harness: CommandHar
     assert result.exit_code == EXIT_MISTAKE
     assert "(max-hold-age): --for 60d0h would keep none" in result.stderr
     assert not harness.launcher.store.children(paths.REQUESTS)
+
+
+def test_who_looks_for_the_machine_of_an_image_is_told_of_the_image(
+    harness: CommandHarness,
+) -> None:
+    """Where there is one, and only then."""
+    for command in (ssh, explain):
+        assert "its image is there" not in harness.call(command, NODE).stderr
+    image(harness)
+    for command in (ssh, explain):
+        result = harness.call(command, NODE)
+        assert result.exit_code == EXIT_MISTAKE
+        assert "its image is there: " in result.stderr
+        assert f"`remuda open {NODE}` boots it" in result.stderr
