@@ -10,13 +10,14 @@ from remuda.cli.views.takehomes import take_home_json
 from remuda.insight import holding, tree
 from remuda.insight.facts import facts_of
 from remuda.insight.holding import Room
+from remuda.insight.takehomes import said
 from remuda.insight.tree import TreeReader
 from remuda.model.hold import Hold
 from remuda.model.ids import NodeId
 from remuda.model.job import whose
 from remuda.model.launch import Launch
 from remuda.model.node import Node, NodeState
-from remuda.model.takehome import TakeHome
+from remuda.model.takehome import TakeHome, TakeHomeState
 from remuda.moments import when
 
 
@@ -107,6 +108,12 @@ def read_node_explanation(read: TreeReader, node_id: str) -> NodeExplanation:
         raise CommandFailedError(f"node {node_id}: {level.corrupt[node_id]}", 1)
     node = level.records.get(node_id)
     if node is None:
+        image = holding.read_images(read).get(NodeId(node_id))
+        if image is not None and image.state is not TakeHomeState.FAILED:
+            raise MistakeError(
+                f"the machine of node {node_id} is gone, its image is there: {said(image)}; "
+                f"`remuda open {node_id}` boots it"
+            )
         raise MistakeError(
             f"{node_id} is no request, but a node, and there is none: `remuda capsule {node_id}` "
             "tells of it if it failed"

@@ -15,9 +15,11 @@ from remuda.cli.completing import complete_nodes
 from remuda.cli.context import CommandContext, with_context
 from remuda.cli.errors import CommandFailedError, MistakeError
 from remuda.insight.facts import NodeFacts, facts_of, known_hosts
+from remuda.insight.holding import read_images
 from remuda.insight.tree import decode_node, reader
 from remuda.model.ids import NodeId
 from remuda.model.node import Node, NodeState
+from remuda.model.takehome import TakeHomeState
 from remuda.store import paths
 from remuda.store.api import Store
 from requestor.certifying import certified
@@ -95,6 +97,12 @@ def _read(store: Store, node: str) -> Node:
     """
     stored = store.read(paths.node(NodeId(node)))
     if stored is None or not stored.value:
+        taken = read_images(reader(store)).get(NodeId(node))
+        if taken is not None and taken.state is TakeHomeState.WHOLE:
+            raise MistakeError(
+                f"the machine of node {node} is gone, its image is there: `remuda open {node}` "
+                "boots it"
+            )
         raise MistakeError(unknown(reader(store), f"there is no node {node}"))
     return decode_node(node, stored.value)
 

@@ -295,6 +295,13 @@ def _announce(plan: DevPlan, facts: dict[str, Any], *, as_json: bool) -> None:
   remuda status
   openstack --os-cloud {cloud} server list{bare}
 
+A job that fails can leave its machine to you (docs/diagnosis.md):
+
+  remuda run small --hold-on-failure -- false    (prints its NODE)
+  remuda holds
+  remuda ssh NODE
+  remuda release NODE
+
 {_of_images(plan)}
 
 Ctrl-C ends it."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 
 from remuda.cli.errors import EXIT_MISTAKE, MistakeError
+from remuda.cli.explaining import explain
 from remuda.model.capsule import Capsule, encode_capsule
 from remuda.model.capsulefile import node_of_file, pack
 from remuda.model.codec import CorruptRecordError
@@ -20,8 +21,10 @@ from remuda.model.node import NodeState
 from remuda.model.takehome import TakeHome, TakeHomeState, encode_take_home
 from remuda.store import paths
 from remuda.store.api import Create
+from requestor.commands.holds import holds
 from requestor.commands.open import open_hold
 from requestor.commands.opening import KEEP, image_to_open, node_named
+from requestor.commands.ssh import ssh
 from tests.support.commands import CommandHarness
 
 NODE: Final = NodeId("3000000123")
@@ -49,9 +52,8 @@ def image(harness: CommandHarness, node: NodeId = NODE, **changes: Any) -> None:
     """Put the record of a take-home image there."""
     wish = SnapshotWish(token="s1", share_with=None, public=False, for_s=60.0)
     fields = {"state": TakeHomeState.WHOLE, "by": "ada", "cloud_image": "7f3c", "ends_s": 1e9}
-    one = TakeHome(
-        node=node, wish=wish, provider="here", pool="main", label="small", **{**fields, **changes}
-    )
+    fields |= {"wish": wish, "provider": "here", "pool": "main", "label": "small"}
+    one = TakeHome(node=node, **{**fields, **changes})
     put(harness, paths.take_home(node), encode_take_home(one))
 
 
@@ -177,3 +179,27 @@ def test_a_node_for_longer_than_anybody_holds_one_is_refused(harness: CommandHar
     assert result.exit_code == EXIT_MISTAKE
     assert "(max-hold-age): --for 60d0h would keep none" in result.stderr
     assert not harness.launcher.store.children(paths.REQUESTS)
+
+
+def test_who_looks_for_the_machine_of_an_image_is_told_of_the_image(
+    harness: CommandHarness,
+) -> None:
+    """Where there is one, and only then."""
+    for command in (ssh, explain):
+        assert "its image is there" not in harness.call(command, NODE).stderr
+    image(harness)
+    for command in (ssh, explain):
+        result = harness.call(command, NODE)
+        assert result.exit_code == EXIT_MISTAKE
+        assert "its image is there: " in result.stderr
+        assert f"`remuda open {NODE}` boots it" in result.stderr
+
+
+def test_the_list_of_images_says_who_else_may_boot_one(harness: CommandHarness) -> None:
+    """And repeats neither its id nor its end beside their columns."""
+    harness.launcher.status()
+    wish = SnapshotWish(token="s1", share_with="0123", public=False, for_s=60.0)
+    image(harness, wish=wish, shared=True, cloud="north", flavor="f", username="debian")
+    shown = harness.call(holds).stdout
+    assert "in cloud north; flavor f, login debian; shared with 0123" in shown
+    assert shown.count("7f3c") == 1
