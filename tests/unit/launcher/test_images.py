@@ -5,11 +5,9 @@ from dataclasses import replace
 import pytest
 
 from launcher.claim.actions import Claim
-from launcher.fold import Fold
 from launcher.image.outdated import unbootable
 from launcher.node import writes as node_writes
 from launcher.node.actions import Condemn
-from launcher.node.fold import NodeFold
 from launcher.node.steps import ready_node
 from launcher.node.writes import NewNode
 from launcher.provider.cloud import Recipe
@@ -19,10 +17,8 @@ from launcher.request.actions import Allocate, Decline, Release
 from launcher.server.actions import CreateServer
 from launcher.server.specs import ServerSpecs
 from remuda.cloud.api import Image, Server, ServerStatus
-from remuda.frame.set_aside import SetAside
 from remuda.images.references import upload_of
 from remuda.membership.registration import Member, Registration
-from remuda.metrics.sink import NullMetrics
 from remuda.model import tags
 from remuda.model.component import decode_pool
 from remuda.model.image import BuildId, UploadId
@@ -49,7 +45,7 @@ from tests.unit.launcher.imaged import (
     point,
     store_build,
 )
-from tests.unit.launcher.reading import Heard
+from tests.unit.launcher.works import quiet_fold
 from tests.unit.launcher.worlds import (
     ME,
     NOW,
@@ -217,10 +213,7 @@ def test_the_mirror_has_its_machines_judged_again() -> None:
     other = add_node(made, 2, launch={"image_build": "other/1", "image_place": PLACE})
     made.take_agenda()
 
-    aside = SetAside(log=Heard(), metrics=NullMetrics())
-    fold = Fold(
-        world=made, aside=aside, read=lambda _: None, nodes=NodeFold(made, set(), lambda _: None)
-    )
+    fold = quiet_fold(made)
     path = paths.pointer("noble", "here")
     data = encode_pointer(
         Pointer(
