@@ -19,7 +19,8 @@ from launcher.node.view import NodeView
 from launcher.world import World
 from remuda.cloud.api import ServerStatus
 from remuda.model.hold import Hold
-from remuda.model.node import Node
+from remuda.model.launch import Launch
+from remuda.model.node import Node, NodeState
 from remuda.runtime.now import Now
 
 #: Whether somebody is logged in is seen so long before the end.
@@ -60,6 +61,17 @@ def only_answers(world: World, view: NodeView, node: Node, now: Now) -> NoteHold
     return (
         None if after == before else NoteHold(node=view.id, hold=after, news=("hold.not_extended",))
     )
+
+
+def given_back(view: NodeView, launch: Launch, node: Node, now: Now, plan: Plan) -> Condemn | None:
+    """Return the end of a machine that was held and given back, while somebody has its lock.
+
+    Whoever has that lets go as soon as it is given back, or never: then when the hold is over.
+    """
+    before = launch.hold
+    if node.state is not NodeState.USED or before is None or not before.begun:
+        return None
+    return _over(view, before.ends_s or 0.0, now, plan)
 
 
 def _go_on(

@@ -12,7 +12,7 @@ from launcher.capture.capturing import capture
 from launcher.guest.opening import keep_open
 from launcher.hold.autoholding import let_go
 from launcher.hold.granting import answer
-from launcher.hold.holding import hold, only_answers
+from launcher.hold.holding import given_back, hold, only_answers
 from launcher.image.outdated import not_handed_out, outdated, unbootable, unused
 from launcher.lanes import noting
 from launcher.node.actions import (
@@ -309,9 +309,9 @@ def _done(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Act
         return _held(world, view, node, now, plan)
     if view.locked:
         # Whoever holds the lock uses it: nobody's machine dies.
-        asked = HOLD_KEY in node.doc or CAPTURE_KEY in node.doc
-        asked = asked or launch.capture is not None or launch.take_home is not None
-        if not asked or node.state is not NodeState.IN_USE:
+        if node.state is not NodeState.IN_USE:
+            return given_back(view, launch, node, now, plan)
+        if not ({HOLD_KEY, CAPTURE_KEY} & node.doc.keys() or launch.capture or launch.take_home):
             return None  # as of nearly all
         step = answer(world, view, node, now, plan) or capture(world, view, launch, node)
         return step or take_home(world, view, launch, node)

@@ -72,6 +72,18 @@ def failed(stage: Stage, label: str, script: str) -> str:
     return node
 
 
+def own_key(stage: Stage, node: str, but: str | None = None) -> str:
+    """Wait for a host key that a machine has made itself, and that is not *but*; return it."""
+
+    def made() -> str | None:
+        launch = stage.read(f"{paths.launches('alpha')}/{node}") or {}
+        change = (launch.get("hold") or {}).get("host_key") or {}
+        key: str | None = change.get("key") if change.get("step") == "changed" else None
+        return None if key == but else key
+
+    return stage.until(made, "a host key that is in no user data", IMAGE_S) or ""
+
+
 def on(stage: Stage, node: str, script: str) -> None:
     """Run a script on a machine."""
     done = remuda(stage, "ssh", node, "--identity", str(stage.key), "--", script)
@@ -210,12 +222,15 @@ def test_what_may_not_be_taken_home_is_refused_with_one_sentence(stage: Stage) -
 def test_a_snapshot_that_the_cloud_refuses_leaves_the_hold(stage: Stage) -> None:
     """Its machine runs again, and lets its people in; an image may be asked for once more."""
     node = failed(stage, "job", "true")
+    first = own_key(stage, node)
     stage.clouds["a"].fault("server.snapshot", "snapshot_error", count=1)
     ran = remuda(stage, "hold", node, "--snapshot")
     assert ran.returncode == 1, ran.stderr
     assert f"node {node} is not taken home" in ran.stderr
     assert node in stage.nodes("hold")
     assert "the hold is as it was" in ran.stderr
+    on(stage, node, "true")  # whichever of both host keys it shows
+    assert own_key(stage, node, but=first)
     on(stage, node, "true")
     stage.clouds["a"].heal()
     again = remuda(stage, "hold", node, "--snapshot", "--json")

@@ -124,7 +124,8 @@ class HoldRules:
         hold = None if launch is None else launch.hold
         if old is None or new is None or hold is None or not hold.begun:
             return False
-        ended = old.state is NodeState.HOLD and new.state is NodeState.DELETING
+        kept = {NodeState.HOLD, NodeState.USED}
+        ended = old.state in kept and new.state is NodeState.DELETING
         over_s = self.timetable.clock.now_s() - (hold.ends_s or 0.0)
         if ended and over_s >= FORGOTTEN_S - self.skew_s:
             self.lapses.add(old.id)

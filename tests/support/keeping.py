@@ -10,6 +10,7 @@ from remuda.model.holdwish import wish_of
 from remuda.model.ids import NodeId, ReplicaId
 from remuda.model.launch import Launch, Step
 from remuda.model.node import NodeState
+from remuda.model.takehome import SnapshotAnswer
 from remuda.store import paths
 from remuda.store.api import Set
 from tests.fakes.store import FakeStore
@@ -48,7 +49,9 @@ class Granting:
 
         return watched
 
-    def put(self, node_id: NodeId, hold: Hold | None) -> None:
+    def put(
+        self, node_id: NodeId, hold: Hold | None, take_home: SnapshotAnswer | None = None
+    ) -> None:
         """Write the launch of a node."""
         launch = Launch(
             id=node_id,
@@ -61,6 +64,7 @@ class Granting:
             cores=2,
             ram_mib=4096,
             hold=hold,
+            take_home=take_home,
         )
         path = paths.launch("alpha", node_id)
         self.store.ensure(path)

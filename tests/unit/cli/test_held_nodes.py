@@ -12,7 +12,7 @@ from remuda.model.holdwish import SnapshotWish
 from remuda.model.ids import NodeId
 from remuda.model.node import NodeState
 from remuda.model.status import PoolStatus, Ruling
-from remuda.model.takehome import TakeHome, TakeHomeState, encode_take_home
+from remuda.model.takehome import SnapshotAnswer, TakeHome, TakeHomeState, encode_take_home
 from remuda.store import paths
 from remuda.store.api import Create
 from requestor.commands.request import request
@@ -43,10 +43,12 @@ def held(harness: CommandHarness, hold: Hold | None = HELD) -> NodeId:
 
 def at_home(harness: CommandHarness, node: NodeId) -> None:
     """Put the image of a held node on record."""
+    wish = SnapshotWish(token="s", share_with=None, public=False, for_s=60.0)
+    Granting(harness.launcher).put(node, HELD, SnapshotAnswer(wish=wish, begun=True))
     one = TakeHome(
         node=node,
         state=TakeHomeState.ASKED,
-        wish=SnapshotWish(token="s", share_with=None, public=False, for_s=60.0),
+        wish=wish,
         provider="alpha",
         pool="main",
         label="small",

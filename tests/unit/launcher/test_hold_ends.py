@@ -10,6 +10,7 @@ from launcher.node.steps import take_launch
 from launcher.node.view import LockView, NodeView
 from remuda.cloud.api import ServerStatus
 from remuda.model.hold import BY_LOGIN
+from remuda.model.node import NodeState
 from remuda.store import paths
 from remuda.store.api import Set
 from tests.unit.launcher.test_holds import CONTENDER, HELD, at, held, next_of, noted, ruled
@@ -114,6 +115,24 @@ def test_a_lock_that_nobody_lets_go_keeps_a_hold_for_moments_only() -> None:
         cause="its hold is over, and its lock was not let go for 30 s",
         lapsed=(CONTENDER,),
     )
+
+
+def test_what_is_given_back_under_a_lock_goes_when_its_hold_is_over() -> None:
+    """Whoever gave it back has not its lock; in use it was never again."""
+    made = ruled(**{"warn-before": 0, "extend": {"times": 0}})
+    view = locked(held(made))
+    assert view.node is not None
+    view.node = replace(view.node, state=NodeState.USED)
+    assert next_of(made, view, at(3624.9)) is None
+    ended = next_of(made, view, at(3625.0))
+    assert isinstance(ended, Condemn)
+    assert ended.lapsed == (CONTENDER,)
+    view.node = replace(view.node, state=NodeState.IN_USE)
+    assert next_of(made, view, at(1e6)) is None
+    view.node = replace(view.node, state=NodeState.USED)
+    assert view.launch is not None
+    view.launch = replace(view.launch, hold=None)
+    assert next_of(made, view, at(1e6)) is None
 
 
 def test_a_locked_hold_that_is_over_when_it_is_seen_first_ends_when_people_were_warned() -> None:

@@ -48,6 +48,8 @@ PidFile none
 AcceptEnv LANG LC_*
 Subsystem sftp internal-sftp
 """
+#: By this file cloud-init knows whom it has made of the machine.
+_INSTANCE = "var/lib/cloud/data/instance-id"
 _TAR = ("tar", "--xattrs", "--numeric-owner")
 
 
@@ -73,10 +75,8 @@ def pack(upper: Path, tar: Path) -> None:
         raise exception.NovaException(f"tar: {done.stderr.decode()[-300:]}")
 
 
-def make_disk(
-    folder: Path, instance: Any, image: Path | None, network_info: Any, *, with_key: bool
-) -> None:
-    """Make a server's disk, and do to it what cloud-init would at the first boot."""
+def make_disk(folder: Path, image: Path | None) -> None:
+    """Make a server's disk; what it is to be at its first boot comes with :func:`first_boot`."""
     upper = folder / "upper"
     for name in ("upper", "work", "root"):
         (folder / name).mkdir(parents=True)
@@ -84,6 +84,16 @@ def make_disk(
         command = [*_TAR, "--xattrs-include=*", "-xpf", str(image), "-C", str(upper)]
         subprocess.run(command, check=True, capture_output=True)
     _hide_host(upper)
+
+
+def knows_itself(folder: Path) -> bool:
+    """Return whether the disk remembers a boot; cloud-init does nothing more then."""
+    return (folder / "upper" / _INSTANCE).is_file()  # no whiteout
+
+
+def first_boot(folder: Path, instance: Any, network_info: Any, *, with_key: bool) -> None:
+    """Do what cloud-init would at a first boot, or once the disk has forgotten that one."""
+    upper = folder / "upper"
     ips = [ip["address"] for vif in network_info or [] for ip in vif.fixed_ips()]
     wishes = read_wishes(instance.user_data)
     if instance.key_data and with_key:
@@ -92,7 +102,7 @@ def make_disk(
         wishes.authorized_keys.clear()
     name = wishes.hostname or instance.hostname
     _identity(upper, name, ips[0] if ips else "", wishes)
-    _first_boot(upper, instance)
+    _know_instance(upper, instance)
     _people(upper, wishes.authorized_keys, fresh=not (upper / "home" / "debian").exists())
     script = upper / "var" / "lib" / "lab" / "user-data"
     script.unlink(missing_ok=True)  # the snapshot's, not ours
@@ -151,7 +161,7 @@ def _identity(upper: Path, name: str, ip: str, wishes: Wishes) -> None:
     _put(upper, "etc/ssh/lab_sshd_config", _SSHD.format(ip=ip, port=port, host_keys=lines))
 
 
-def _first_boot(upper: Path, instance: Any) -> None:
+def _know_instance(upper: Path, instance: Any) -> None:
     """Make what systemd and cloud-init make where an image brings none; else it keeps its own."""
     for file, content in (
         ("etc/machine-id", f"{secrets.token_hex(16)}\n".encode()),
@@ -160,10 +170,9 @@ def _first_boot(upper: Path, instance: Any) -> None:
         here = upper / file
         if not here.is_file() or here.read_bytes().strip() in {b"", b"uninitialized"}:
             _put(upper, file, content)
-    cloud = "var/lib/cloud"
-    _put(upper, f"{cloud}/data/instance-id", f"{instance.uuid}\n")
+    _put(upper, _INSTANCE, f"{instance.uuid}\n")
     data = base64.b64decode(instance.user_data or "")
-    _put(upper, f"{cloud}/instances/{instance.uuid}/user-data.txt", data, 0o600)
+    _put(upper, f"var/lib/cloud/instances/{instance.uuid}/user-data.txt", data, 0o600)
 
 
 def _hide(path: Path) -> None:

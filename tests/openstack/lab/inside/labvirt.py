@@ -27,7 +27,7 @@ from typing import Any
 
 import nova.conf
 from labboot import Machines
-from labdisk import make_disk, pack, unpack_base
+from labdisk import first_boot, knows_itself, make_disk, pack, unpack_base
 from nova import context as nova_context
 from nova import exception, objects
 from nova.compute import power_state, task_states
@@ -133,8 +133,8 @@ class LabDriver(fake.FakeDriver):
         )
         try:
             image = self._fetch(context, instance.image_ref) if instance.image_ref else None
-            with_key = self._fault(instance, "ssh") != "nokey"
-            make_disk(self._dir(instance), instance, image, network_info, with_key=with_key)
+            make_disk(self._dir(instance), image)
+            self._first_boot(instance, network_info)
             if power_on:
                 self._boot(instance)
         except Exception:
@@ -151,6 +151,10 @@ class LabDriver(fake.FakeDriver):
                 self.images.download(context, image_id, dest_path=str(part))
                 part.rename(path)
         return unpack_base(path)
+
+    def _first_boot(self, instance: Any, network_info: Any) -> None:
+        with_key = self._fault(instance, "ssh") != "nokey"
+        first_boot(self._dir(instance), instance, network_info, with_key=with_key)
 
     def _boot(self, instance: Any) -> None:
         life = self._fault(instance, "life")
@@ -199,9 +203,11 @@ class LabDriver(fake.FakeDriver):
         accel_info: Any = None,
         share_info: Any = None,
     ) -> None:
-        """Boot it again from its disk."""
+        """Boot it again from its disk; what has forgotten who it was becomes that anew."""
         super().power_on(context, instance, network_info, block_device_info, accel_info, share_info)
         if not self.machines.has(instance.uuid):
+            if not knows_itself(self._dir(instance)):
+                self._first_boot(instance, network_info)
             self._boot(instance)
 
     def reboot(
