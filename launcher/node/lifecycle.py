@@ -9,7 +9,7 @@ from typing import Final
 
 from launcher.actions import Action, Plan
 from launcher.capture.capturing import capture
-from launcher.guest.opening import keep_open
+from launcher.guest.letting_in import keep_open
 from launcher.hold.autoholding import let_go
 from launcher.hold.granting import answer
 from launcher.hold.holding import given_back, hold, only_answers

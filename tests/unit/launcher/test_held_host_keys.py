@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from launcher.guest.opening import keep_open
+from launcher.guest.letting_in import keep_open
 from launcher.hostkey.actions import MakeHostKey, NoteHostKey, SwitchHostKey
 from launcher.hostkey.changing import change_host_key
 from launcher.hostkey.events import HostKeyTried

@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from launcher.guest.opening import keep_open
+from launcher.guest.letting_in import keep_open
 from launcher.hostkey.actions import MakeHostKey, NoteHostKey, SwitchHostKey
 from launcher.hostkey.orders import MAKE
 from launcher.hostkey.view import HostKeyNews
