@@ -1,5 +1,6 @@
 """`remuda dev`, the command."""
 
+import fcntl
 import json
 import os
 import pwd
@@ -189,7 +190,7 @@ def _folder(wanted: Path | None, undo: ExitStack) -> Path:
     """Return an empty folder of ours, absolute.
 
     Raises:
-        MistakeError: If it holds something that is not ours.
+        MistakeError: If it holds something that is not ours, or another runs there.
     """
     if wanted is None:
         return Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="remuda-dev-")))
@@ -201,10 +202,21 @@ def _folder(wanted: Path | None, undo: ExitStack) -> Path:
     mark = place / _MARK
     if any(place.iterdir()) and not mark.exists():
         raise MistakeError(f"{place} is not empty and was not made by remuda dev")
+    _take(place, undo)
     # The clouds of the last time are gone with all machines; so is what ZooKeeper knew of them.
     shutil.rmtree(place / "zookeeper", ignore_errors=True)
     mark.write_text("{}\n")
     return place
+
+
+def _take(place: Path, undo: ExitStack) -> None:
+    """Take a folder until the end: another of us would write over what this one runs on."""
+    number = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    undo.callback(os.close, number)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise MistakeError(f"another remuda dev runs in {place}: name another --dir") from error
 
 
 def _ssh_port() -> int:

@@ -147,6 +147,10 @@ def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
             _folder(tmp_path, undo)
         ours = _folder(tmp_path / "new", undo)
         (ours / "zookeeper").mkdir()
+        with pytest.raises(MistakeError, match="another remuda dev runs in"), ExitStack() as more:
+            _folder(ours, more)
+        assert (ours / "zookeeper").exists()
+    with ExitStack() as undo:
         assert _folder(ours, undo) == ours
         assert not (ours / "zookeeper").exists()
 
