@@ -110,7 +110,7 @@ def _row(
         "-" if hold.since_s is None else age(now_s - hold.since_s),
         age(hold.for_s) if hold.ends_s is None else age(max(0.0, hold.ends_s - now_s)),
         f"{len(more)} ({'; '.join(more)})" if more else "-",
-        f"{launch.cores} cores, {launch.ram_mib / 1024:g} GiB{volume}",
+        f"{launch.cores} core{'s' * (launch.cores != 1)}, {launch.ram_mib / 1024:g} GiB{volume}",
         by_whom(hold),
         _note(hold, image),
     )
