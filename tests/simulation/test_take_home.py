@@ -164,7 +164,7 @@ def storms(first: int, count: int) -> tuple[int, int]:
 def test_storms_come_to_rest() -> None:
     """Images are there until their end, and then they are not."""
     whole, failed = storms(0, 4)
-    assert whole > 4
+    assert whole > 2
     assert failed > 0
 
 

@@ -251,7 +251,7 @@ def test_no_bytes_raise_anything_else(raw: bytes) -> None:
 def test_a_launch_of_another_schema_is_not_guessed_at() -> None:
     """It belongs to a newer version."""
     with pytest.raises(CorruptRecordError, match="schema"):
-        launch.decode(NODE, b'{"schema": 2}')
+        launch.decode(NODE, b'{"schema": 3}')
 
 
 TABLES: list[tuple[Any, Any, Any, Any]] = [
