@@ -105,7 +105,10 @@ def stranger(policy: Policy, hold: Hold, node: Node, by: str) -> str | None:
         return None
     if any(means(one, by) for one in policy.holds.operators):
         return None
-    return f"it is held for {hold.owner or 'nobody'}: only they, or an operator, may change it"
+    return (
+        f"it is held for {hold.owner or 'nobody'}: only they, who had it in use, or an operator may"
+        " change it"
+    )
 
 
 def owner_of(node: Node) -> str:

@@ -301,7 +301,7 @@ def test_its_owner_extends_a_hold_once() -> None:
 @pytest.mark.parametrize(
     ("change", "hold", "why"),
     [
-        ({"by": "eve"}, {}, "it is held for ada: only they, or an operator"),
+        ({"by": "eve"}, {}, "it is held for ada: only they, who had it in use, or an operator"),
         ({"for_s": 90_000.0}, {}, "by 8 h at most"),
         ({}, {"latest_s": HELD.ends_s}, "the operator's maximum already"),
     ],

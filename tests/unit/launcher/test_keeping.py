@@ -131,7 +131,9 @@ def test_strangers_open_no_held_machine() -> None:
     """Whatever they write into its record, and with --force."""
     found = wished_by("eve")
     assert isinstance(found, NoteKeys)
-    assert found.keys[0].refused == "it is held for ada: only they, or an operator, may change it"
+    assert found.keys[0].refused == (
+        "it is held for ada: only they, who had it in use, or an operator may change it"
+    )
 
 
 def test_nothing_is_put_onto_what_is_not_held() -> None:
