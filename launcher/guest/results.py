@@ -53,11 +53,8 @@ class GuestResults:
         view = self.world.nodes.views.get(event.node)
         if view is None:
             return
-        view.patience.tries = view.patience.tries + 1 if event.again else 0
-        if event.again and view.patience.tries < TRIES_MAX:
-            view.patience.retry_s = now.mono_s + PROVE_AGAIN_S
-        else:
-            view.patience.tries = 0
+        retry_s = now.mono_s + PROVE_AGAIN_S
+        if not view.patience.tried(again=event.again, most=TRIES_MAX, retry_s=retry_s):
             view.guest = Guest(key=event.key, refused=event.why)
         self.world.touch_node(view)
 
@@ -78,15 +75,13 @@ class GuestResults:
         if view.dying:
             self._keys_off(view, event)
             return
-        view.patience.tries = view.patience.tries + 1 if event.again else 0
+        retry_s = now.mono_s + PROVE_AGAIN_S
         if event.why is not None and not event.keys:
             # They are on the machine still, and its record goes on saying so.
+            view.patience.tries = view.patience.tries + 1 if event.again else 0
             self.log.warning("node.key_stays", node=view.id, cause=event.why)
             view.patience.retry_s = now.mono_s + OFF_AGAIN_S
-        elif event.again and view.patience.tries < TRIES_MAX:
-            view.patience.retry_s = now.mono_s + PROVE_AGAIN_S
-        else:
-            view.patience.tries = 0
+        elif not view.patience.tried(again=event.again, most=TRIES_MAX, retry_s=retry_s):
             tried = tuple(
                 HoldKey(
                     token=event.token,

@@ -47,11 +47,8 @@ class HostKeyResults:
             return
         before = view.launch.hold.host_key
         if follows(before, event):
-            view.patience.tries = view.patience.tries + 1 if event.again else 0
-            if event.again and view.patience.tries < TRIES_MAX:
-                view.patience.retry_s = now.mono_s + PROVE_AGAIN_S
-            else:
-                view.patience.tries = 0
+            retry_s = now.mono_s + PROVE_AGAIN_S
+            if not view.patience.tried(again=event.again, most=TRIES_MAX, retry_s=retry_s):
                 view.host_key = HostKeyNews(before=before, after=_after(before, event, now))
         self.world.touch_node(view)
 

@@ -34,8 +34,8 @@ def tell_keys(view: NodeView, launch: Launch) -> Op:
     return Set(path=paths.node(view.id), data=nodes.encode(told), version=view.node_version)
 
 
-def may_start_anew(launch: Launch, *, now_s: float) -> Launch:
-    """Return the launch of a machine that may start as for the first time.
+def believing_either(launch: Launch, *, now_s: float) -> Launch:
+    """Return the launch of a machine that may start as for the first time, either key believed.
 
     It shows the key of its user data then: that is believed again, beside the one that it has made.
     """

@@ -28,6 +28,21 @@ class Patience:
         """Forget the attempts at the step before."""
         self.retry_s, self.tries = 0.0, 0
 
+    def tried(self, *, again: bool, most: int, retry_s: float) -> bool:
+        """Count an attempt; return whether it is made once more, and no sooner than *retry_s*.
+
+        Args:
+            again: It may go better the next time.
+            most: So many are made in a row.
+            retry_s: Monotonic seconds.
+        """
+        self.tries += 1
+        if again and self.tries < most:
+            self.retry_s = retry_s
+            return True
+        self.tries = 0
+        return False
+
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Look:

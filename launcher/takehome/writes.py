@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from launcher.hostkey.writes import may_start_anew, tell_keys
+from launcher.hostkey.writes import believing_either, tell_keys
 from launcher.node.view import NodeView
 from launcher.node.writes import advance
 from launcher.takehome.actions import AnswerSnapshot
@@ -30,7 +30,7 @@ def begin(world: World, view: NodeView, *, now_s: float) -> list[Op]:
     launch = _launch(view)
     assert launch.take_home is not None  # noqa: S101 - judged only once it is granted
     granted = replace(launch.take_home, begun=True)
-    after = may_start_anew(replace(launch, take_home=granted), now_s=now_s)
+    after = believing_either(replace(launch, take_home=granted), now_s=now_s)
     read: Op = Check(path=paths.node(view.id), version=view.node_version)
     if after.believed_keys != launch.believed_keys:
         read = tell_keys(view, after)
