@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,6 +23,9 @@ ISSUED = "2020-01-01T00:00:00.000000Z"
 #: Between two bytes: much less than any time-out of a test.
 _DRIBBLE_S = 0.05
 EXPIRES = "2099-01-01T00:00:00.000000Z"
+#: RFC 9110: these never have a body. One sent all the same stays in the connection, and whether
+#: the next call meets it there is chance.
+_BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
 class Manner(StrEnum):
@@ -205,7 +209,7 @@ class ScriptedApi:
                 if reply.manner is Manner.DRIBBLE:
                     _dribble(self.wfile, api._released, b"HTTP/1.1 200 OK\r\nX-Slow: ")
                     return
-                raw = b"" if reply.status == 204 else _raw(reply.body)
+                raw = b"" if reply.status in _BODILESS else _raw(reply.body)
                 self.send_response(reply.status)
                 for key, value in reply.headers.items():
                     self.send_header(key, value)
