@@ -68,7 +68,7 @@ def test_jenkins_waits_for_a_lock_taken_by_the_other_recipe(stage: Stage, jenkin
     stage.until(lambda: len(stage.children(directory)) == 2, "both to be in line")
     still_ours = waiting.is_alive()
     ours.release()
-    waiting.join(10.0)
+    waiting.join(60.0)
     kazoos = stage.zk.Lock(directory).acquire(blocking=False)
     theirs.release()
     stage.zk.delete("/nodepool/nodes/0000000042", recursive=True)

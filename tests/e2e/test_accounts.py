@@ -10,7 +10,7 @@ import yaml
 from remuda.ssh.api import Login
 from remuda.ssh.session import open_session
 from requestor import Client, RequestFailedError
-from tests.support.stage import Stage, open_stage
+from tests.support.stage import SERVED_S, Stage, open_stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk]
 
@@ -65,7 +65,7 @@ def test_an_account_that_executes_nothing_is_never_ready(
 ) -> None:
     """Sshd lets us in, all the same; its own words say why that is of no use (I8)."""
     with pytest.raises(RequestFailedError) as caught:
-        client.request(label).wait(60)
+        client.request(label).wait(SERVED_S)
     (report,) = stage.until(
         lambda: [one for one in stage.failures("alpha").values() if one["label"] == label],
         "the evidence",
@@ -79,7 +79,7 @@ def test_an_account_that_executes_nothing_is_never_ready(
 def test_what_a_bashrc_says_is_not_taken_for_the_clock(stage: Stage, client: Client) -> None:
     """Its machine is as good as any, and does make that noise."""
     heard = io.BytesIO()
-    with client.request("noisy", deadline_s=60) as nodes:
+    with client.request("noisy", deadline_s=SERVED_S) as nodes:
         doc = stage.nodes()[nodes[0].id]
         login = Login(
             address=doc["interface_ip"],

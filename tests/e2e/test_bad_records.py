@@ -12,7 +12,7 @@ from remuda.model.request import decode
 from remuda.store import paths
 from requestor import Client, RequestFailedError, connect
 from tests.support.badrecords import SEEN, Bad, readable
-from tests.support.stage import Stage, open_stage
+from tests.support.stage import SERVED_S, Stage, open_stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk]
 
@@ -102,5 +102,5 @@ def test_launchers_serve_beside_wrong_records_and_after_a_start_among_them(stage
 def serve(client: Client) -> None:
     """Take and give back a machine of each provider."""
     for provider in _PROVIDERS:
-        with client.request("small", provider=provider, deadline_s=60) as nodes:
+        with client.request("small", provider=provider, deadline_s=SERVED_S) as nodes:
             assert nodes[0].provider == provider

@@ -58,7 +58,7 @@ def page(process: Process, name: str) -> Doc | None:
     if not urls:
         return None
     try:
-        with urllib.request.urlopen(f"{urls[-1]}/{name}", timeout=5.0) as reply:  # noqa: S310
+        with urllib.request.urlopen(f"{urls[-1]}/{name}", timeout=30.0) as reply:  # noqa: S310
             doc: Doc = json.load(reply)
     except (urllib.error.URLError, OSError):
         return None

@@ -13,7 +13,7 @@ import pytest
 
 from requestor import Client, RequestFailedError
 from tests.e2e.test_secrets import znodes
-from tests.support.stage import Stage, open_stage
+from tests.support.stage import SERVED_S, Stage, open_stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk]
 
@@ -69,7 +69,7 @@ def test_a_failed_launch_is_taken_home_without_its_secrets(
 ) -> None:
     """Console, transcript and cloud-init's log, in one file; nothing secret is anywhere."""
     with pytest.raises(RequestFailedError):
-        client.request("blabbing", data={"job": "unit"}).wait(60)
+        client.request("blabbing", data={"job": "unit"}).wait(SERVED_S)
 
     def stored() -> bool:
         found = list(stage.failures("alpha").values())
@@ -104,7 +104,7 @@ def test_a_machine_is_told_of_while_it_lives_and_when_its_job_has_failed(
     stage: Stage, client: Client
 ) -> None:
     """By its launcher, asked by a wish in its record; the job's own capsule takes its place."""
-    with client.request("job", deadline_s=60) as nodes:
+    with client.request("job", deadline_s=SERVED_S) as nodes:
         node = nodes[0].id
         alive = remuda(stage, "capsule", node, "--json")
         assert alive.returncode == 0, alive.stderr

@@ -12,7 +12,7 @@ import pytest
 from remuda.store import paths
 from requestor import Client, connect
 from tests.e2e.crowd import User, Watcher
-from tests.support.stage import Stage, open_stage
+from tests.support.stage import SERVED_S, Stage, open_stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk, pytest.mark.chaos]
 
@@ -78,8 +78,8 @@ def check(stage: Stage, users: list[User], watcher: Watcher, kept: set[str]) -> 
 
 def test_a_burst_while_launchers_are_killed(stage: Stage, keeper: Client) -> None:
     """Nobody gets a node twice, limits hold, waiting is explained, held machines live."""
-    used = keeper.request("small", provider="alpha", deadline_s=60)
-    held = keeper.request("small", provider="beta", deadline_s=60)
+    used = keeper.request("small", provider="alpha", deadline_s=SERVED_S)
+    held = keeper.request("small", provider="beta", deadline_s=SERVED_S)
     with used as (mine,), held as (kept,):
         kept.hold("to look at", owner="somebody")
         watcher = Watcher(stage)

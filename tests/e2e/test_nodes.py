@@ -20,7 +20,7 @@ from remuda.runtime.clock import SystemClock
 from remuda.store import paths
 from requestor import Client, RequestFailedError
 from tests.support.operator import permit_sweep
-from tests.support.stage import SOON_S, Stage, open_stage
+from tests.support.stage import SERVED_S, SOON_S, Stage, open_stage
 
 pytestmark = [
     *(pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk),
@@ -28,7 +28,6 @@ pytestmark = [
 ]
 
 #: Of a request: its machine may be the second one, and the host may be busy.
-SERVED_S = 200.0
 _SETUP = "set -e\necho prepared by $REMUDA_NODE > /prepared\n"
 
 
@@ -233,7 +232,7 @@ def test_nobody_gets_a_machine_that_died_unseen(stage: Stage, client: Client) ->
     stage.config["labels"]["guarded"]["min-ready"] = 0
     stage.write()
 
-    pending = client.request("guarded", deadline_s=40)
+    pending = client.request("guarded", deadline_s=SERVED_S)
     stage.until(lambda: stage.nodes().get(dead, {}).get("state") != "ready", "its end")
     cloud.heal()
     with pending as (node,):
@@ -264,7 +263,7 @@ def test_who_rewrites_a_record_leads_nobody_astray(stage: Stage, client: Client)
         old_s = true["state_time"] + 1.5  # its max-check-age and a little
         stage.until(lambda: time.time() > old_s, "the last look at it to be too old")
 
-        with client.request("guarded", deadline_s=40) as (node,):
+        with client.request("guarded", deadline_s=SERVED_S) as (node,):
             lent, facts = node.id, node.facts
             said = ssh(stage, {**true, "host_keys": facts.host_keys}, "echo ok")
 

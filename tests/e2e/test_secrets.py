@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from requestor import Client, RequestFailedError
-from tests.support.stage import Stage, open_stage
+from tests.support.stage import SERVED_S, Stage, open_stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk]
 
@@ -58,7 +58,7 @@ def znodes(stage: Stage) -> dict[str, str]:
 def test_what_a_machine_says_of_its_secrets_is_kept_nowhere(stage: Stage, client: Client) -> None:
     """Neither in ZooKeeper nor in a log nor on a terminal; that it said something is."""
     with pytest.raises(RequestFailedError) as caught:
-        client.request("blabbing").wait(60)
+        client.request("blabbing").wait(SERVED_S)
     stage.until(lambda: len(stage.failures("alpha")) == 2, "the evidence of both attempts")
     evidence: list[dict[str, Any]] = list(stage.failures("alpha").values())
     shown = {process.name: process.text() for process in stage.processes} | znodes(stage)

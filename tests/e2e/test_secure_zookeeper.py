@@ -15,7 +15,7 @@ from requestor import CaptureFailedError, connect
 from tests.support.certificates import Authority, Identity
 from tests.support.deadline import wait_for
 from tests.support.processes import Process
-from tests.support.stage import SOON_S, Stage, open_stage
+from tests.support.stage import SERVED_S, SOON_S, Stage, open_stage
 from tests.support.zookeeper import running_server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk]
@@ -99,7 +99,7 @@ def test_a_requestor_asks_for_an_image_and_hears_the_answer(
     """It writes where it may, and reads what only launchers write."""
     with (
         connect(options) as client,
-        client.request("small", deadline_s=30) as nodes,
+        client.request("small", deadline_s=SERVED_S) as nodes,
         pytest.raises(CaptureFailedError, match="there is no image 'none'") as caught,
     ):
         nodes[0].capture("none")
@@ -112,7 +112,7 @@ def test_a_machine_is_lent_over_tls_below_a_chroot(stage: Stage, options: StoreO
     """Everything lies below the chroot, and nothing beside it; each does what its role may."""
     with (
         connect(options) as client,
-        client.request("small", deadline_s=30) as nodes,
+        client.request("small", deadline_s=SERVED_S) as nodes,
     ):
         doc = stage.read(f"{_CHROOT}{paths.NODES}/{nodes[0].id}")
 

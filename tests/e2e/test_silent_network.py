@@ -10,7 +10,7 @@ import pytest
 
 from remuda.store import paths
 from requestor import Client
-from tests.support.stage import Stage, open_stage
+from tests.support.stage import SERVED_S, Stage, open_stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk]
 
@@ -64,9 +64,9 @@ def test_a_dead_network_is_seen_while_it_goes_on(stage: Stage, client: Client) -
         lambda: stage.status("alpha").get("labels", {}).get("small", {}).get("broken"),
         "alpha to say that it is not to be counted on",
     )
-    with client.request("small", deadline_s=60) as other:
+    with client.request("small", deadline_s=SERVED_S) as other:
         assert other[0].provider == "beta"
-    pending.wait(60)
+    pending.wait(SERVED_S)
     with pending.accept() as got:
         assert {one.provider for one in got} == {"beta"}
     reports = stage.until(

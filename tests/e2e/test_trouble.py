@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from requestor import Client
-from tests.support.stage import Stage, two_providers
+from tests.support.stage import SERVED_S, Stage, two_providers
 
 pytestmark = [
     *(pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk),
@@ -45,7 +45,7 @@ def test_a_broken_cloud_says_so_and_the_other_serves(
     cloud = stage.clouds["a"]
     cloud.fault("*", match={"service": "compute"}, **effect)
     trouble = stage.until(lambda: stage.status("alpha").get("trouble"), "alpha to notice")
-    with client.request("small", deadline_s=30) as nodes:
+    with client.request("small", deadline_s=SERVED_S) as nodes:
         provider = nodes[0].provider
     waiting = client.request("only-a")
     verdict = stage.until(lambda: stage.verdict("alpha", waiting.id), "a verdict")
@@ -64,7 +64,7 @@ def test_a_full_account_is_not_asked_again_and_again(stage: Stage, client: Clien
     """One refusal teaches; the other provider serves what it can (I4, I12)."""
     cloud = stage.clouds["a"]
     refusal = cloud.fault("server.create", "quota")
-    with client.request("small", deadline_s=30) as nodes:
+    with client.request("small", deadline_s=SERVED_S) as nodes:
         provider = nodes[0].provider
     waiting = client.request("only-a")
 
@@ -75,7 +75,7 @@ def test_a_full_account_is_not_asked_again_and_again(stage: Stage, client: Clien
     reason = stage.until(refused, "the verdict that tells of the refusal")
     fired = cloud.fired(refusal)
     cloud.heal()
-    waiting.wait(40)
+    waiting.wait(SERVED_S)
     waiting.cancel()
 
     assert provider == "beta"
@@ -104,7 +104,7 @@ def test_a_bad_configuration_keeps_the_last_good_one(stage: Stage, client: Clien
     alpha = stage.processes[0]
     stage.write("providers: [this is not\n")
     stage.until(lambda: stage.status("alpha").get("config_error"), "the complaint")
-    with client.request("only-a", deadline_s=30) as nodes:
+    with client.request("only-a", deadline_s=SERVED_S) as nodes:
         assert nodes[0].label == "only-a"
     main = stage.config["providers"]["alpha"]["pools"]["main"]
     main["labels"]["brand-new"] = {"image": "ubuntu-24.04", "flavor": "m1.small"}
@@ -113,7 +113,7 @@ def test_a_bad_configuration_keeps_the_last_good_one(stage: Stage, client: Clien
     stage.until(
         lambda: "brand-new" in stage.status("alpha").get("labels", ()), "the new label to be known"
     )
-    with client.request("brand-new", deadline_s=30) as nodes:
+    with client.request("brand-new", deadline_s=SERVED_S) as nodes:
         image = stage.nodes()[nodes[0].id]["image_id"]
     stage.until(lambda: not stage.status("alpha").get("config_error"), "the complaint to go")
 

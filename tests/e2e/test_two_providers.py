@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from requestor import Client
-from tests.support.stage import Stage, two_providers
+from tests.support.stage import SERVED_S, Stage, two_providers
 
 pytestmark = [
     *(pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk),
@@ -19,7 +19,6 @@ pytestmark = [
 #: As many launches of its own may fail for a request, by default.
 ATTEMPTS = 3
 #: Long enough for any machine; a request that went nowhere would wait for ever.
-SERVED_S = 60
 
 
 @pytest.fixture(scope="module")

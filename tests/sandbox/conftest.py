@@ -36,7 +36,7 @@ def api(_api_process: Sandbox) -> Iterator[Sandbox]:
     # All pages first: a marker that is deleted meanwhile is a bad request, here as in Nova.
     for server in list(cloud.compute.servers(details=False)):
         cloud.compute.delete_server(server, force=True)
-    wait_for(lambda: not list(cloud.compute.servers(details=False)), 10.0, "the servers to be gone")
+    wait_for(lambda: not list(cloud.compute.servers(details=False)), 60.0, "the servers to be gone")
     for address in list(cloud.network.ips()):
         cloud.network.delete_ip(address)
     _api_process.control("PUT", "/quota", {"instances": 10, "cores": 20, "ram": 51200})

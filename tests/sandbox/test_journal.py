@@ -28,7 +28,7 @@ def test_the_lives_of_servers_are_noted(tmp_path: Path) -> None:
         sandbox.fault("delete_error", count=1)
         server = active(cloud, "life", metadata={"a": "b"})
         cloud.compute.delete_server(server)
-        wait_for(lambda: _lines(journal)[-1]["event"] == "error", 20.0, "the delete to fail")
+        wait_for(lambda: _lines(journal)[-1]["event"] == "error", 60.0, "the delete to fail")
         cloud.compute.delete_server(server)
         gone(cloud, server)
     lines = _lines(journal)

@@ -17,7 +17,7 @@ from tests.support.deadline import wait_for
 
 pytestmark = pytest.mark.e2e
 
-SOON_S: Final = 10.0
+SOON_S: Final = 60.0
 CONFIG: Final[dict[str, Any]] = {
     "machines": "none",
     "users": [

@@ -40,6 +40,8 @@ Doc = dict[str, Any]
 
 #: Long enough for a busy machine, short enough to wait for its end.
 SESSION_S: Final = 4.0
+#: What a request may take where its time is not the question.
+SERVED_S: Final = 200.0
 #: Whose presence in a launcher's log is a bug, whatever else the test says.
 _SHAMEFUL: Final = ("hand.crashed", "Traceback (most recent call last)")
 

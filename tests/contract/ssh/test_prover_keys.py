@@ -77,12 +77,12 @@ def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     path = tmp_path / "agent"
     process = subprocess.Popen(["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.DEVNULL)
     try:
-        wait_for(path.exists, 10, "the agent's socket")
+        wait_for(path.exists, 60.0, "the agent's socket")
         monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
         yield path
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60.0)
 
 
 def _add(key: Path) -> None:

@@ -148,9 +148,9 @@ def test_output_comes_while_the_command_runs(session: SshSession) -> None:
 
     thread = threading.Thread(target=converse)
     thread.start()
-    wait_for(ears.heard, 20, "the first line")
+    wait_for(ears.heard, 60.0, "the first line")
     os.write(write, b"17\n")
-    thread.join(20)
+    thread.join(60.0)
     os.close(write)
 
     assert (ears.data, codes) == (b"ready\n", [17])
@@ -208,17 +208,17 @@ def test_ctrl_c_ends_the_command_and_all_its_children(session: SshSession) -> No
     ears = Ears()
 
     def press_ctrl_c() -> None:
-        wait_for(ears.heard, 20, "the command to run")
+        wait_for(ears.heard, 60.0, "the command to run")
         os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=press_ctrl_c)
     thread.start()
     with pytest.raises(KeyboardInterrupt):
         session.run("setsid sleep 300 & echo $!; wait", stdout=ears)
-    thread.join(20)
+    thread.join(60.0)
 
     child = Path(f"/proc/{int(ears.data)}/status")
-    wait_for(lambda: not child.exists() or "zombie" in child.read_text(), 10, "the child's end")
+    wait_for(lambda: not child.exists() or "zombie" in child.read_text(), 60.0, "the child's end")
     assert session.run("exit 6") == 6
 
 
@@ -228,7 +228,7 @@ def test_a_lost_connection_is_an_error_of_its_own(tmp_path: Path) -> None:
     with servers.running(tmp_path / "sshd") as server, open_session(login_of(server)) as session:
 
         def cut() -> None:
-            wait_for(ears.heard, 20, "the command to run")
+            wait_for(ears.heard, 60.0, "the command to run")
             for pid in [int(word) for word in ears.data.split()]:
                 os.kill(pid, 9)
 
@@ -237,7 +237,7 @@ def test_a_lost_connection_is_an_error_of_its_own(tmp_path: Path) -> None:
         above = "sed 's/.*) . //; s/ .*//' /proc/$PPID/stat"
         with pytest.raises(ConnectionLostError):
             session.run(f"echo $PPID $({above}); sleep 5", stdout=ears)
-        thread.join(20)
+        thread.join(60.0)
         with pytest.raises(ConnectionLostError):
             session.run("true")
 

@@ -72,7 +72,7 @@ def test_waiting_ends_when_the_holder_leaves(rig: Rig, ours: WireStore, theirs: 
     held.release()
 
     rig.until(lambda: leases, "the lock")
-    waiter.join(5.0)
+    waiter.join(60.0)
     assert len(theirs.children(LOCK)) == 1
 
 

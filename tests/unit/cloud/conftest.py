@@ -35,7 +35,7 @@ def connect(api: ScriptedApi, clock: ManualClock, tmp_path: Path) -> Iterator[Co
     """Make adapters for the scripted server; closed at the end."""
     made: list[OpenStackCloud] = []
 
-    def make(*, api_timeout_s: float = 5.0, rate_per_s: float = 1000.0) -> OpenStackCloud:
+    def make(*, api_timeout_s: float = 30.0, rate_per_s: float = 1000.0) -> OpenStackCloud:
         account = AccountSettings(
             cloud="test", clouds_file=str(api.clouds_yaml(tmp_path)), api_timeout_s=api_timeout_s
         )

@@ -130,7 +130,7 @@ class ScriptedApi:
         self._released.set()
         if self._thread.is_alive():
             self._server.shutdown()
-            self._thread.join(5.0)
+            self._thread.join(60.0)
         self._server.server_close()
 
     def answer(self, seen: Seen) -> Reply:

@@ -60,6 +60,6 @@ def test_twenty_threads_cost_one_look_up() -> None:
     for each in threads:
         each.start()
     for each in threads:
-        each.join(5.0)
+        each.join(60.0)
 
     assert len(looked) == 1

@@ -172,7 +172,7 @@ def test_many_threads_with_a_revoked_token_all_succeed(
         for each in threads:
             each.start()
         for each in threads:
-            each.join(20.0)
+            each.join(60.0)
         assert api.logins == round_number
     assert results == [1] * 40
 
@@ -300,13 +300,13 @@ def test_status_that_nobody_knows_is_unknown(api: ScriptedApi, cloud: OpenStackC
 def test_rate_limit_refuses_what_would_wait_too_long(connect: Connect, api: ScriptedApi) -> None:
     """A call waits for its turn no longer than for its answer."""
     api.on("GET", DETAIL, _page())
-    cloud = connect(rate_per_s=0.1, api_timeout_s=2.0)
+    cloud = connect(rate_per_s=0.01, api_timeout_s=30.0)
 
     cloud.list_servers()
     with pytest.raises(TryLaterError, match="rate limit") as caught:
         cloud.list_servers()
 
-    assert caught.value.retry_after_s == pytest.approx(10.0)
+    assert caught.value.retry_after_s == pytest.approx(100.0)
 
 
 def test_quota_reads_minus_one_as_unlimited(api: ScriptedApi, cloud: OpenStackCloud) -> None:

@@ -36,16 +36,27 @@ DATA: Final = b"what a job has left\n" * 100
 MD5: Final = hashlib.md5(DATA, usedforsecurity=False).hexdigest()
 ORDER: Final = ObjectOrder(name="a/log.txt", bytes_max=10_000)
 MINE: Final = {"X-Container-Meta-Remuda": "remuda"}
-STALL_S: Final = 0.5
 
 
 @pytest.fixture
 def objects(api: ScriptedApi, connect: Connect, clock: ManualClock) -> OpenStackObjects:
-    """An object store that talks to the scripted server."""
+    """An object store that talks to the scripted server, with all the time in the world."""
+    return _store(api, connect, clock, answer_s=30.0, stall_s=30.0)
+
+
+@pytest.fixture
+def hasty(api: ScriptedApi, connect: Connect, clock: ManualClock) -> OpenStackObjects:
+    """One for servers that never answer."""
+    return _store(api, connect, clock, answer_s=2.0, stall_s=0.5)
+
+
+def _store(
+    api: ScriptedApi, connect: Connect, clock: ManualClock, *, answer_s: float, stall_s: float
+) -> OpenStackObjects:
     api.catalog_paths["object-store"] = ROOT
-    cloud = connect(api_timeout_s=2.0)
+    cloud = connect(api_timeout_s=answer_s)
     return OpenStackObjects(
-        cloud._wire, cloud._account, clock=clock, stall_s=STALL_S, segment_bytes=50_000, page_size=2
+        cloud._wire, cloud._account, clock=clock, stall_s=stall_s, segment_bytes=50_000, page_size=2
     )
 
 
@@ -173,13 +184,13 @@ def test_refusal_is_typed(
 # How long it takes
 
 
-def test_store_that_hangs_is_given_up(api: ScriptedApi, objects: OpenStackObjects) -> None:
+def test_store_that_hangs_is_given_up(api: ScriptedApi, hasty: OpenStackObjects) -> None:
     """Within the time that a transfer may be silent."""
     api.on("PUT", ONE, Reply(manner=Manner.HANG))
     api.on("HEAD", ONE, Reply(status=404))
 
     with pytest.raises(TryLaterError, match="nothing has been stored"):
-        objects.put("box", ORDER, [DATA])
+        hasty.put("box", ORDER, [DATA])
 
 
 def test_transfer_has_an_end_however_steady_it_is(
@@ -197,12 +208,12 @@ def test_transfer_has_an_end_however_steady_it_is(
         objects.put("box", ORDER, slow())
 
 
-def test_body_that_dribbles_is_given_up(api: ScriptedApi, objects: OpenStackObjects) -> None:
+def test_body_that_dribbles_is_given_up(api: ScriptedApi, hasty: OpenStackObjects) -> None:
     """A byte now and then is no answer."""
     api.on("GET", BOX, Reply(manner=Manner.DRIBBLE))
 
     with pytest.raises(TryLaterError):
-        objects.list_objects("box")
+        hasty.list_objects("box")
 
 
 # What it gives back
@@ -373,11 +384,11 @@ def test_any_headers_are_an_object_or_refused(headers: dict[str, str]) -> None:
     assert found.modified_s >= 0.0
 
 
-def test_no_thread_is_left_behind(objects: OpenStackObjects, api: ScriptedApi) -> None:
+def test_no_thread_is_left_behind(hasty: OpenStackObjects, api: ScriptedApi) -> None:
     """A store that hangs holds nobody."""
     api.on("HEAD", ONE, Reply(manner=Manner.HANG))
     before = threading.active_count()
 
     with pytest.raises(TryLaterError):
-        objects.get("box", "a/log.txt")
+        hasty.get("box", "a/log.txt")
     assert threading.active_count() <= before + 1

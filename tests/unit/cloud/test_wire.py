@@ -112,7 +112,7 @@ def test_pages_that_come_too_slowly_are_given_up(
     answer, shown = api.answer, []
 
     def slow(seen: object) -> Reply:
-        clock.advance(4.0)
+        clock.advance(24.0)
         shown.append(seen)
         return answer(seen)  # type: ignore[arg-type]
 
@@ -202,7 +202,7 @@ def test_a_redirect_to_nowhere_is_no_success(
     api.on("POST", "/compute/v2.1/servers", Reply(status=status))
     with pytest.raises(UnknownOutcomeError, match="leads to nothing"):
         cloud.create_server(
-            ServerSpec(name="n", image=DEBIAN, flavor=SMALL, tags={}, timeout_s=1.0)
+            ServerSpec(name="n", image=DEBIAN, flavor=SMALL, tags={}, timeout_s=30.0)
         )
 
 

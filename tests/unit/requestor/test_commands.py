@@ -236,7 +236,7 @@ def test_a_lost_session_is_code_6(harness: CommandHarness) -> None:
 
 def test_a_command_out_of_time_is_code_124(harness: CommandHarness) -> None:
     """Its connection is closed, its machine given back."""
-    harness.during = lambda machine: machine.closed.wait(10.0)
+    harness.during = lambda machine: machine.closed.wait(60.0)
     result = harness.call(run, "small", "--timeout", "50ms", "--", "x")
 
     assert result.exit_code == 124

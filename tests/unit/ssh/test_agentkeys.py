@@ -35,7 +35,7 @@ def agent(folder: Path, serve: Callable[[socket.socket], None]) -> Iterator[str]
         worker = threading.Thread(target=once, daemon=True)
         worker.start()
         yield path
-        worker.join(10.0)
+        worker.join(60.0)
 
 
 def answer(*lines: str) -> bytes:
@@ -102,7 +102,7 @@ def test_an_agent_that_hangs_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """After its time, also if a byte comes now and then."""
     monkeypatch.setattr(agentkeys, "AGENT_S", 0.2)
     over = threading.Event()
-    with agent(tmp_path, lambda _peer: over.wait(10.0)) as path:
+    with agent(tmp_path, lambda _peer: over.wait(60.0)) as path:
         with pytest.raises(KeySourceError, match="has not answered"):
             agent_keys(SystemClock(), path)
         over.set()

@@ -54,7 +54,7 @@ def test_a_process_left_behind_that_prints_now_and_then_does_not_hold_us(how: st
         enough = session._enough(call(60.0, lambda: how == "stopped"))
         thread = threading.Thread(target=_drain, args=((stream,), enough), daemon=True)
         thread.start()
-        thread.join(20.0)
+        thread.join(60.0)
         ended = not thread.is_alive()
         end.set()
 

@@ -14,6 +14,8 @@ from remuda.metrics.sink import Metrics
 from remuda.web.pages import PageSources, Readiness
 from remuda.web.server import ListenError, PortInUseError, WebServer
 
+ANSWER_S = 30.0  # what a test waits at most for an answer, on however slow a machine
+
 
 def sources(
     *,
@@ -41,7 +43,7 @@ def url() -> Iterator[str]:
 def get(url: str) -> tuple[int, str, str]:
     """Return status, content type and body."""
     try:
-        with urllib.request.urlopen(url, timeout=5) as reply:  # noqa: S310 - our own URL
+        with urllib.request.urlopen(url, timeout=ANSWER_S) as reply:  # noqa: S310 - our own URL
             return reply.status, reply.headers["Content-Type"], reply.read().decode()
     except urllib.error.HTTPError as exc:
         return exc.code, exc.headers["Content-Type"], exc.read().decode()
@@ -116,7 +118,7 @@ def test_other_paths_and_methods_are_refused(url: str) -> None:
     """Read only, and nothing else."""
     post = urllib.request.Request(f"{url}/live", method="POST")  # noqa: S310 - our own URL
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(post, timeout=5)  # noqa: S310 - our own URL
+        urllib.request.urlopen(post, timeout=ANSWER_S)  # noqa: S310 - our own URL
 
     assert get(f"{url}/etc/passwd")[0] == 404
     assert refused.value.code == 501
@@ -125,7 +127,7 @@ def test_other_paths_and_methods_are_refused(url: str) -> None:
 def test_head_has_no_body(url: str) -> None:
     """Load balancers ask so."""
     head = urllib.request.Request(f"{url}/live", method="HEAD")  # noqa: S310 - our own URL
-    with urllib.request.urlopen(head, timeout=5) as reply:  # noqa: S310 - our own URL
+    with urllib.request.urlopen(head, timeout=ANSWER_S) as reply:  # noqa: S310 - our own URL
         assert reply.status == 200
         assert reply.read() == b""
 
