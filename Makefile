@@ -67,8 +67,9 @@ COVERAGE := $(BIN)/python -m coverage
 SPACE := $() $()
 ifdef ALL
 SOURCES := launcher,builder,remuda,requestor
+PARTS := all
 # Some watch the clock, and being traced they take several times as long.
-EXERCISE := tests/unit tests/contract --timeout=900
+EXERCISE_all := tests/unit tests/contract --timeout=900
 REPORT :=
 else
 SOURCES := launcher,builder,remuda/images
@@ -88,8 +89,11 @@ either = ($(subst $(SPACE),|,$(1)))
 all_of = $(subst $(SPACE),,$(2:%=$(1)/%.py,) $(2:%=$(1)/*/%.py,))
 NAMES_JUDGED := builder\.(\w+(\.| import ))?$(call either,$(BUILDER))|$\
 	launcher\.\w+(\.| import )$(call either,$(LAUNCHER))
-EXERCISE = -m 'not hypothesis and not slow' --ignore=tests/unit/builder/test_workshop.py \
-	$(shell grep -lE '$(NAMES_IT)|$(NAMES_JUDGED)' tests/unit/{builder,images,launcher}/test_*.py)
+PARTS := launcher others
+naming_it = -m 'not hypothesis and not slow' --ignore=tests/unit/builder/test_workshop.py \
+	$(shell grep -lE '$(NAMES_IT)|$(NAMES_JUDGED)' $1)
+EXERCISE_launcher = $(call naming_it,tests/unit/launcher/test_*.py)
+EXERCISE_others = $(call naming_it,tests/unit/builder/test_*.py tests/unit/images/test_*.py)
 REPORT := --fail-under=100 --include=$(call all_of,launcher,$(LAUNCHER))$\
 	$(call all_of,builder,$(BUILDER))$\
 	remuda/images/canary.py,remuda/images/moves.py,remuda/images/references.py,remuda/images/revoking.py
@@ -99,9 +103,16 @@ endif
 # that of pyproject.toml. Of tests that pass nothing is shown.
 .PHONY: coverage
 coverage: install ## All lines and branches of what decides are tested (ALL=1: a floor for the rest)
-	@told=$$($(COVERAGE) run --source=$(SOURCES) -m pytest -q $(EXERCISE) 2>&1) \
-	    || { echo "$$told"; exit 1; }
+	@rm -f .coverage .coverage.*
+	@$(MAKE) --no-print-directory -j $(words $(PARTS)) $(PARTS:%=exercise-%)
+	@$(COVERAGE) combine --quiet
 	@$(COVERAGE) report $(REPORT)
+
+# Both parts at once: a traced run keeps one processor busy, and no more.
+.PHONY: $(PARTS:%=exercise-%)
+$(PARTS:%=exercise-%): exercise-%: install
+	@told=$$($(COVERAGE) run --data-file=.coverage.$* --source=$(SOURCES) \
+	    -m pytest -q -p no:cacheprovider $(EXERCISE_$*) 2>&1) || { echo "$$told"; exit 1; }
 
 .PHONY: simulation
 simulation: install ## The seeded simulation, many seeds (SEEDS=1000 START=0; SEED=7: one, told in full)
@@ -192,5 +203,5 @@ audit: ## Look for known vulnerabilities in what the locks name (asks a service 
 .PHONY: clean
 clean: ## Remove what the above made
 	@if [ -e build/openstack/state/run ]; then $(LAB) stop; fi
-	rm -rf .venv .venv-audit build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf .venv .venv-audit build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

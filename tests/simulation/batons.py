@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tests.simulation.timetable import Timetable
+from tests.support.handover import Handover
 
 #: A wait takes so long at least: else who looks again at once never hands the baton back.
 WAIT_S_MIN: Final = 0.01
@@ -33,8 +34,7 @@ class Baton:
     work: Callable[["Baton"], None]
     alive: Callable[[], bool]
     ended: bool = False
-    _go: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
-    _back: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    _turn: Handover = field(default_factory=Handover)
     _error: BaseException | None = None
 
     def begin(self, delay_s: float) -> None:
@@ -49,20 +49,18 @@ class Baton:
             DeadError: Its process has died meanwhile.
         """
         self.timetable.after(max(WAIT_S_MIN, seconds), self._step)
-        self._back.release()
-        self._go.acquire()
+        self._turn.hand_back()
         if not self.alive():
             raise DeadError
 
     def _step(self) -> None:
         """Let it go on until it waits or ends; what it has raised is raised here."""
-        self._go.release()
-        self._back.acquire()
+        self._turn.let_go_on()
         if self._error is not None:
             raise self._error
 
     def _run(self) -> None:
-        self._go.acquire()
+        self._turn.begin()
         try:
             if self.alive():
                 self.work(self)
@@ -71,4 +69,4 @@ class Baton:
         except BaseException as exc:  # noqa: BLE001 - it is raised where the simulator runs
             self._error = exc
         self.ended = True
-        self._back.release()
+        self._turn.end()

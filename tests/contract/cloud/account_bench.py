@@ -27,7 +27,7 @@ from tests.contract.cloud.bench import (
     Entry,
     Fault,
 )
-from tests.support.deadline import wait_for
+from tests.support.deadline import LOOK_EVERY_S, wait_for
 
 T = TypeVar("T")
 
@@ -39,7 +39,13 @@ DEADLINE_S = 90.0
 
 
 class AccountBench(Bench):
-    """An account named in a clouds.yaml; servers of :data:`OWNER` in it are deleted."""
+    """An account named in a clouds.yaml; servers of :data:`OWNER` in it are deleted.
+
+    Attributes:
+        look_every_s: So much time is between two looks at what is waited for.
+    """
+
+    look_every_s: float = LOOK_EVERY_S
 
     def __init__(
         self,
@@ -119,7 +125,7 @@ class AccountBench(Bench):
 
     def until(self, look: Callable[[], T], what: str) -> T:
         """Look again and again."""
-        return wait_for(look, DEADLINE_S, what)
+        return wait_for(look, DEADLINE_S, what, every_s=self.look_every_s)
 
     def calls(self) -> int:
         """Return the adapter's own count."""

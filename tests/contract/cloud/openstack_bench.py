@@ -92,6 +92,9 @@ _TIMES: Final[Mapping[Fault, int]] = {Fault.BOOT_ERROR: 2}
 class OpenStackBench(AccountBench):
     """Faults by the lab's rules; what its operator can do is done by its operator."""
 
+    # Short against the seconds that a boot takes. With each look Nova asks Neutron several times.
+    look_every_s = 0.3
+
     def __init__(self, lab: Lab, scratch: Path) -> None:
         self._lab = lab
         lab.heal()

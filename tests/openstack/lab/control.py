@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import pytest
 import yaml
@@ -21,6 +21,8 @@ from tests.openstack.lab import running, seed
 from tests.openstack.lab.install import missing
 from tests.openstack.lab.layout import Layout
 from tests.support.deadline import wait_for
+
+T = TypeVar("T")
 
 #: Set by ``make test-openstack``: without it a running lab is left alone.
 VARIABLE: Final = "REMUDA_OPENSTACK"
@@ -67,6 +69,8 @@ class Lab:
         self._lock = threading.Lock()
         self._rules: list[dict[str, Any]] = []
         self._ids = 0
+        #: As far as we know: whoever was here before may have left hosts closed.
+        self._hosts_open = False
 
     @cached_property
     def admin(self) -> Any:
@@ -105,12 +109,16 @@ class Lab:
         with self._lock:
             self._rules = []
             self.layout.faults.unlink(missing_ok=True)
+        if self._hosts_open:
+            return
         for host in self._hosts():
             if host.status != "enabled":
                 self.admin.compute.enable_service(host)
+        self._hosts_open = True
 
     def close_hosts(self) -> None:
         """Let no host take servers, as an operator would before maintenance."""
+        self._hosts_open = False
         for host in self._hosts():
             self.admin.compute.disable_service(host)
 
@@ -250,11 +258,11 @@ def _ask(delete: Callable[[str], object], name: str) -> None:
         delete(name)
 
 
-def slowly(look: Any, pause_s: float = 0.5) -> Any:
+def slowly(look: Callable[[], T], pause_s: float = 0.5) -> Callable[[], T]:
     """Look at most twice a second: each look costs the lab a tenth of one."""
     pause = threading.Event()
 
-    def patient() -> Any:
+    def patient() -> T:
         found = look()
         if not found:
             pause.wait(pause_s)

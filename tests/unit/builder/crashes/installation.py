@@ -1,6 +1,6 @@
 """A whole installation in virtual time: builders that are hit, what they work in, and people."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -129,14 +129,23 @@ class Installation:
             one.life.dead = True
         self.tasks.run_due()
 
+    def at_rest(self, numbers: Mapping[str, int]) -> bool:
+        """Return whether all is as it is to be; asked often, so the first reason ends it."""
+        return next(self._unrest(numbers), None) is None
+
     def unrest(self, numbers: Mapping[str, int]) -> list[str]:
         """Return what is not as it is to be in the end, with these builds current."""
+        return list(self._unrest(numbers))
+
+    def _unrest(self, numbers: Mapping[str, int]) -> Iterator[str]:
+        if self.tasks.some:
+            yield f"{len(self.tasks.some)} hands are at work"
         images = self.config.images.items()
         wanted = {(name, tuple(one.providers)): numbers[name] for name, one in images}
-        busy = [f"{len(self.tasks.some)} hands are at work"] if self.tasks.some else []
-        living = [one.store for one in self.builders if not (one.life.dead or one.life.frozen)]
-        wrong = [why for one in living for why in misbeliefs(one, self.zookeeper.tree)]
-        return [*busy, *wrong, *unrest(self.library, self.land, self.zookeeper, wanted)]
+        yield from unrest(self.library, self.land, self.zookeeper, wanted)
+        for one in self.builders:
+            if not (one.life.dead or one.life.frozen):
+                yield from misbeliefs(one.store, self.zookeeper.tree)
 
     def new_token(self) -> str:
         """Return a name that nobody has used."""

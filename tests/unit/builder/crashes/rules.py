@@ -90,15 +90,13 @@ def _tried_offline(known: Library) -> None:
 Wanted = dict[tuple[str, tuple[str, ...]], int]
 
 
-def unrest(known: Library, land: Land, zookeeper: FakeZookeeper, wanted: Wanted) -> list[str]:
-    """Return what is not as it is to be in the end."""
-    return [
-        *_machines(land, zookeeper),
-        *_builds(known, wanted),
-        *_pointers(known, land, wanted),
-        *_images(known, land),
-        *_statements(known, land, zookeeper),
-    ]
+def unrest(known: Library, land: Land, zookeeper: FakeZookeeper, wanted: Wanted) -> Iterator[str]:
+    """Yield what is not as it is to be in the end."""
+    yield from _machines(land, zookeeper)
+    yield from _builds(known, wanted)
+    yield from _pointers(known, land, wanted)
+    yield from _images(known, land)
+    yield from _statements(known, land, zookeeper)
 
 
 def _machines(land: Land, zookeeper: FakeZookeeper) -> Iterator[str]:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from tests.fakes.clock import ManualClock
+from tests.support.handover import Handover
 
 
 class DiedError(BaseException):
@@ -38,7 +39,7 @@ class Task:
         self.over = False
         self.error: BaseException | None = None
         self._work = work
-        self._go, self._back = threading.Semaphore(0), threading.Semaphore(0)
+        self._turn = Handover()
         self._thread = threading.Thread(target=self._run, daemon=True) if waits else None
         if self._thread is not None:
             self._thread.start()
@@ -48,8 +49,7 @@ class Task:
         if self._thread is None:
             self._do()
             return
-        self._go.release()
-        self._back.acquire()
+        self._turn.let_go_on()
         if self.over:
             self._thread.join()
 
@@ -57,15 +57,14 @@ class Task:
         """Let the others run; called in its own thread."""
         assert self._thread is threading.current_thread(), "it has no thread to wait in"
         self.wakes_s = until_s
-        self._back.release()
-        self._go.acquire()
+        self._turn.hand_back()
         if self.process.dead:
             raise DiedError
 
     def _run(self) -> None:
-        self._go.acquire()
+        self._turn.begin()
         self._do()
-        self._back.release()
+        self._turn.end()
 
     def _do(self) -> None:
         try:

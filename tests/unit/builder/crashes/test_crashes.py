@@ -46,7 +46,7 @@ def begun(folder: Path) -> Saved:
     """Return an installation where all images have their first build."""
     here = Installation(folder)
     here.start("b0")
-    assert here.run(lambda: not here.unrest(FIRST), REST_S)
+    assert here.run(lambda: here.at_rest(FIRST), REST_S)
     return Saved(here)
 
 
@@ -79,13 +79,13 @@ def _current(here: Installation, number: int) -> bool:
 
 def end(here: Installation, life: Life, numbers: dict[str, int], rest_s: float = REST_S) -> None:
     """Let everything come to rest, by another builder if the first one dies."""
-    rested = here.run(lambda: life.hit or not here.unrest(numbers), rest_s)
+    rested = here.run(lambda: life.hit or here.at_rest(numbers), rest_s)
     if life.hit:
         if life.dead:
             here.start("b2")
         still_s = here.clock.monotonic_s() + STILL_S
         rested = here.run(
-            lambda: here.clock.monotonic_s() > still_s and not here.unrest(numbers), rest_s
+            lambda: here.clock.monotonic_s() > still_s and here.at_rest(numbers), rest_s
         )
     here.close()
     assert rested, here.unrest(numbers)
