@@ -72,7 +72,7 @@ class WishedImage:
         )
 
         def make(node: Node, hold: Hold | None, _contender: str | None) -> HoldWish:
-            stranger = node_owner(node, me=self.me)
+            stranger = node_owner(node, me=self.me, hold=hold)
             if stranger is not None and not force:
                 raise InvalidOptionsError(f"node {node.id} is of {stranger}, not of {self.me}")
             kept = hold is not None and hold.granted and node.state is NodeState.IN_USE

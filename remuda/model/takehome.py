@@ -15,6 +15,8 @@ from typing import Any, Final
 
 from remuda.model import codec
 from remuda.model.fields import LINE_CHARS_MAX, Fields, safe
+from remuda.model.hold import HoldSource
+from remuda.model.holdowner import HeldFor
 from remuda.model.holdwish import (
     FOR_S_MAX,
     SnapshotWish,
@@ -95,7 +97,8 @@ class TakeHome:
     Attributes:
         wish: As it was granted: *for_s* is within the operator's maximum.
         provider, pool, label: What the machine was made as.
-        requestor: Whose the node was; *by*: who holds it, and *reason*: why.
+        requestor: Whose the node was; *by*: for whom it is held, and *reason*: why.
+        source: By whose word it is held; None: its record is of an older launcher.
         owner: The builder that is at it, or was last; *attempt* counts them.
         login_key: Public line of the key by which it is let onto the machine.
         server: Id of the machine in its cloud.
@@ -125,6 +128,7 @@ class TakeHome:
     label: str
     requestor: str = ""
     by: str = ""
+    source: HoldSource | None = None
     reason: str = ""
     since_s: float = 0.0
     owner: ReplicaId | None = None
@@ -148,6 +152,11 @@ class TakeHome:
     ends_s: float | None = None
     more: "MoreTime | None" = None
     failure: str | None = None
+
+    @property
+    def held_for(self) -> HeldFor:
+        """Whose it is."""
+        return HeldFor(owner=self.by, source=self.source, requestor=self.requestor)
 
     def after(self, event: TakeHomeEvent, *, now_s: float, **changes: Any) -> "TakeHome":
         """Return it one step on; the only way its state changes.
@@ -230,6 +239,7 @@ def encode_take_home(one: TakeHome) -> bytes:
         "label": one.label,
         "requestor": safe(one.requestor, LINE_CHARS_MAX),
         "by": safe(one.by, LINE_CHARS_MAX),
+        "source": None if one.source is None else str(one.source),
         "reason": safe(one.reason, WHY_CHARS_MAX),
         "since_s": one.since_s,
         "owner": one.owner,
@@ -282,6 +292,7 @@ def decode_take_home(node: NodeId, raw: bytes) -> TakeHome:
         label=fields.text("label"),
         requestor=fields.prose("requestor", LINE_CHARS_MAX) or "",
         by=fields.prose("by", LINE_CHARS_MAX) or "",
+        source=None if fields.doc.get("source") is None else fields.word("source", HoldSource),
         reason=fields.prose("reason", WHY_CHARS_MAX) or "",
         since_s=fields.number("since_s", 0.0),
         owner=None if owner is None else ReplicaId(owner),

@@ -17,26 +17,27 @@ from remuda.cli.context import CommandContext, with_context
 from remuda.cli.durations import duration
 from remuda.cli.errors import MistakeError
 from remuda.cli.known_names import check_labels, check_provider
-from remuda.cli.output import age
 from remuda.cloud.api import CloudConfigError
 from remuda.insight import tree
 from remuda.insight.tree import reader
 from remuda.model.job import job_variables
+from remuda.runtime.clock import Clock
 from remuda.ssh.errors import SshError
-from remuda.store.api import StoreError
+from remuda.store.api import Store, StoreError
 from requestor.client import Client
 from requestor.commands.archive_options import ArchiveOrder, archive_of, archive_options
 from requestor.commands.archiving import JobArchiving
 from requestor.commands.ending import RequestorCommand, this_ending
 from requestor.commands.failure_lines import telling_failures
 from requestor.commands.hold_time import refuse_too_long
-from requestor.commands.keeping_hint import tell_kept
+from requestor.commands.keeping_hint import tell_held, tell_kept
 from requestor.commands.options import Asking, asking_of, asking_options, check_command
 from requestor.commands.parallel import ParallelRun, RemoteJob, RemoteJobOutcome
 from requestor.commands.streams import JsonReporter, PlainReporter, RunReporter
 from requestor.commands.waiting import accept
 from requestor.context import default_requestor
 from requestor.errors import RequestorError
+from requestor.nodes import LeasedNode
 from requestor.nodeset import NodeSet
 
 if TYPE_CHECKING:
@@ -241,7 +242,7 @@ def _carry_out(context: CommandContext, order: Order, reporter: RunReporter) -> 
                     ending.check()
                     _report_archive(parallel, archived)
                 if code and order.hold_s is not None:
-                    _hold(reporter, nodes, order, code)
+                    _hold(reporter, store, context.clock, nodes, order, code=code)
             if order.hold_s is None:
                 tell_kept(reporter, store, context.clock, parallel.failed)
     return code
@@ -344,15 +345,16 @@ def _reported(outcome: RemoteJobOutcome, archived: Archived | None = None) -> bo
     return True
 
 
-def _hold(reporter: RunReporter, nodes: NodeSet, order: Order, code: int) -> None:
-    seconds = order.hold_s
+def _hold(
+    reporter: RunReporter, store: Store, clock: Clock, nodes: NodeSet, order: Order, *, code: int
+) -> None:
+    """Leave all machines to a person, and say for how long their launchers keep them."""
+    seconds = order.hold_s or 0.0
     owner = order.asking.requestor or default_requestor()
-    for node in nodes:
-        node.hold(f"remuda run ended with exit code {code}", owner=owner, seconds=seconds)
-        reporter.tell(
-            "held",
-            f"node {node.id} is held for {age(seconds)}: remuda ssh {node.id}; "
-            f"remuda release {node.id}",
-            node=node.id,
-            seconds=seconds,
-        )
+    held: list[LeasedNode] = []
+    try:
+        for node in nodes:
+            node.hold(f"remuda run ended with exit code {code}", owner=owner, seconds=seconds)
+            held.append(node)
+    finally:
+        tell_held(reporter, store, clock, held, seconds)
