@@ -16,6 +16,7 @@ from remuda.model.takehome import (
     SnapshotAnswer,
     TakeHome,
     TakeHomeState,
+    WantedEnd,
     decode_end_wish,
     encode_end_wish,
 )
@@ -208,7 +209,7 @@ def _wish_end(store: Store, node: NodeId, wish: EndWish) -> None:
         ops: list[Op] = [Create(path=path, data=data)]
         if stored is not None:
             if _deletes(node, stored.value):
-                if wish.token is None:
+                if wish.wants is WantedEnd.NOW:
                     return
                 raise RequestorError(f"the image of node {node} is to be deleted already")
             ops.insert(0, Delete(path=path, version=stored.version))
@@ -222,6 +223,6 @@ def _wish_end(store: Store, node: NodeId, wish: EndWish) -> None:
 
 def _deletes(node: NodeId, raw: bytes) -> bool:
     try:
-        return decode_end_wish(node, raw).token is None
+        return decode_end_wish(node, raw).wants is WantedEnd.NOW
     except CorruptRecordError:
         return False  # it wishes nothing, and ours takes its place

@@ -172,19 +172,31 @@ class TakeHome:
         return replace(self, state=state, since_s=round(now_s, 3), **changes)
 
 
+class WantedEnd(StrEnum):
+    """Which other end somebody wants of a take-home image."""
+
+    NOW = "now"  # it is to be deleted
+    LATER = "later"  # it is to be kept for longer
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndWish:
     """Somebody wants another end of a take-home image.
 
     Attributes:
-        token: Of a wish for more time: no two have the same.
-        for_s: By so much later; 0: as late as may be. Without a token it is to be deleted now.
+        token: Of a wish for more time: no two have the same. None: it is to be deleted now.
+        for_s: By so much later; 0: as late as may be.
     """
 
     by: str
     at_s: float
     token: str | None = None
     for_s: float = 0.0
+
+    @property
+    def wants(self) -> WantedEnd:
+        """Which end is wanted."""
+        return WantedEnd.NOW if self.token is None else WantedEnd.LATER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -347,6 +359,7 @@ def encode_end_wish(wish: EndWish) -> bytes:
         "schema": SCHEMA,
         "by": safe(wish.by, LINE_CHARS_MAX),
         "at_s": round(wish.at_s, 3),
+        "wants": str(wish.wants),
         "token": wish.token,
         "for_s": wish.for_s or None,
     }
@@ -356,15 +369,20 @@ def encode_end_wish(wish: EndWish) -> bytes:
 def decode_end_wish(node: NodeId, raw: bytes) -> EndWish:
     """Rebuild a wish for an end.
 
+    Older requestors do not write which end they want: that they have a token says it.
+
     Raises:
-        CorruptRecordError: If *raw* is none of a schema we know.
+        CorruptRecordError: If *raw* is none of a schema we know, or wants two things at once.
     """
     name = f"end of take-home image {node}"
     fields = Fields(name, codec.parse(name, raw))
     fields.check_schema(SCHEMA)
-    return EndWish(
+    wish = EndWish(
         by=fields.prose("by", LINE_CHARS_MAX) or "",
         at_s=fields.number("at_s", 0.0),
         token=fields.identifier("token"),
         for_s=fields.maybe_number("for_s", high=FOR_S_MAX) or 0.0,
     )
+    if fields.doc.get("wants") is not None and fields.word("wants", WantedEnd) is not wish.wants:
+        raise fields.refuse("wants", "later of a wish with a token, and now of one without")
+    return wish

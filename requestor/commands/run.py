@@ -20,6 +20,7 @@ from remuda.cli.known_names import check_labels, check_provider
 from remuda.cloud.api import CloudConfigError
 from remuda.insight import tree
 from remuda.insight.tree import reader
+from remuda.model.ids import NodeId
 from remuda.model.job import job_variables
 from remuda.runtime.clock import Clock
 from remuda.ssh.errors import SshError
@@ -237,7 +238,10 @@ def _carry_out(context: CommandContext, order: Order, reporter: RunReporter) -> 
                 nodes.check()
                 _report(parallel)
                 if order.archive is not None and order.archive.wanted(code):
-                    archiving = _archiving(context, order, order.archive, objects, code)
+                    ids = [node.id for node in nodes]
+                    archiving = _archiving(
+                        context, order, order.archive, objects, code=code, nodes=ids
+                    )
                     archived = archiving.archive(parallel, reporter)
                     ending.check()
                     _report_archive(parallel, archived)
@@ -271,14 +275,21 @@ def _archiving(
     order: Order,
     archive: ArchiveOrder,
     objects: "ObjectStore | None",
+    *,
     code: int,
+    nodes: list[NodeId],
 ) -> JobArchiving:
     ending = this_ending()
     return JobArchiving(
         order=archive,
         start=order.job.copy_to if order.job.copy is not None else ".",
         objects=objects,
-        about={"label": order.label, "code": code, "job": job_variables(os.environ)},
+        about={
+            "label": order.label,
+            "nodes": nodes,
+            "code": code,
+            "job": job_variables(os.environ),
+        },
         clock=context.clock,
         stopped=lambda: ending.asked,
     )
