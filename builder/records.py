@@ -21,7 +21,7 @@ from remuda.model.image import (
 from remuda.model.lastuse import LastUse
 from remuda.model.launch import Launch
 from remuda.model.pointer import Pointer
-from remuda.model.takehome import TakeHome, decode_end_wish, decode_take_home
+from remuda.model.takehome import TakeHome, WantedEnd, decode_end_wish, decode_take_home
 from remuda.model.tally import Tally
 from remuda.model.upload import Upload
 from remuda.store.api import Dirty, Gone, Put, Stored
@@ -173,7 +173,7 @@ class Records:
         self.take_home_more.discard(node)
         stored = change.stored if isinstance(change, Put) else None
         if stored is not None:
-            later = decode_end_wish(node, stored.value).token is not None
+            later = decode_end_wish(node, stored.value).wants is WantedEnd.LATER
             (self.take_home_more if later else self.take_home_ends).add(node)
 
     def note(self, change: Put | Dirty | Gone) -> None:

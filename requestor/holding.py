@@ -197,6 +197,21 @@ def read_launch(store: Store, node: Node) -> Launch | None:
         raise RequestorError(f"what tells of the hold cannot be read: {error}") from error
 
 
+def held_as(store: Store, node: Node) -> Hold | None:
+    """Return what the launcher of a held node says of its hold; None: nothing that can be read.
+
+    Raises:
+        StoreAwayError: If ZooKeeper does not answer.
+    """
+    if node.state is not NodeState.HOLD:
+        return None
+    try:
+        launch = read_launch(store, node)
+    except RequestorError:
+        return None
+    return None if launch is None else launch.hold
+
+
 def wait_for_answer(
     store: Store, clock: Clock, wished: Wished, *, check: Callable[[], None] = lambda: None
 ) -> Hold:

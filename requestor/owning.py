@@ -5,9 +5,12 @@ taking each other's machines by a slip; they keep nobody from doing so on purpos
 lets every requestor write every request and node (docs/znodes.md, "Who may do what").
 """
 
-from remuda.model.fields import LINE_CHARS_MAX, safe
+from remuda.model.capture import requestor_of
+from remuda.model.hold import Hold
+from remuda.model.holdowner import HeldFor, held_for
 from remuda.model.node import Node, NodeState
 from remuda.model.request import Request
+from remuda.model.takehome import TakeHome
 
 #: In these a node is somebody's, with or without a request that it is promised to.
 _SOMEBODYS = frozenset({NodeState.IN_USE, NodeState.HOLD, NodeState.USED})
@@ -18,19 +21,26 @@ def request_owner(request: Request, *, me: str) -> str | None:
     return None if request.requestor == me else request.requestor or "somebody"
 
 
-def node_owner(node: Node, *, me: str) -> str | None:
+def node_owner(node: Node, *, me: str, hold: Hold | None = None) -> str | None:
     """Return whose a node is; None: nobody's, or ours.
 
     Args:
         node: The node.
         me: What we are called.
+        hold: What its launcher says of its hold; None: nothing that we have read.
     """
     if node.state not in _SOMEBODYS and not node.allocated_to:
         return None
-    names = [node.doc.get("requestor")]
     if node.state is NodeState.HOLD:
-        names.insert(0, node.doc.get("hold_job"))
-    known = [safe(name, LINE_CHARS_MAX) for name in names if isinstance(name, str) and name]
-    if me in known:
-        return None
-    return known[0] if known else "somebody"
+        return _other(held_for(node, hold), me=me)
+    requestor = requestor_of(node)
+    return None if requestor == me else requestor or "somebody"
+
+
+def image_owner(image: TakeHome, *, me: str) -> str | None:
+    """Return whose an image is that a held machine has become; None: ours."""
+    return _other(image.held_for, me=me)
+
+
+def _other(held: HeldFor, *, me: str) -> str | None:
+    return None if held.is_of(me) else held.owner or held.requestor or "somebody"

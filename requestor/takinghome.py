@@ -16,6 +16,7 @@ from remuda.model.takehome import (
     SnapshotAnswer,
     TakeHome,
     TakeHomeState,
+    WantedEnd,
     decode_end_wish,
     encode_end_wish,
 )
@@ -72,7 +73,7 @@ class WishedImage:
         )
 
         def make(node: Node, hold: Hold | None, _contender: str | None) -> HoldWish:
-            stranger = node_owner(node, me=self.me)
+            stranger = node_owner(node, me=self.me, hold=hold)
             if stranger is not None and not force:
                 raise InvalidOptionsError(f"node {node.id} is of {stranger}, not of {self.me}")
             kept = hold is not None and hold.granted and node.state is NodeState.IN_USE
@@ -208,7 +209,7 @@ def _wish_end(store: Store, node: NodeId, wish: EndWish) -> None:
         ops: list[Op] = [Create(path=path, data=data)]
         if stored is not None:
             if _deletes(node, stored.value):
-                if wish.token is None:
+                if wish.wants is WantedEnd.NOW:
                     return
                 raise RequestorError(f"the image of node {node} is to be deleted already")
             ops.insert(0, Delete(path=path, version=stored.version))
@@ -222,6 +223,6 @@ def _wish_end(store: Store, node: NodeId, wish: EndWish) -> None:
 
 def _deletes(node: NodeId, raw: bytes) -> bool:
     try:
-        return decode_end_wish(node, raw).token is None
+        return decode_end_wish(node, raw).wants is WantedEnd.NOW
     except CorruptRecordError:
         return False  # it wishes nothing, and ours takes its place

@@ -24,7 +24,13 @@ from remuda.cloud.api import CloudError
 from remuda.cloud.image_store import StoredImage
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId
-from remuda.model.takehome import TakeHome, TakeHomeEvent, TakeHomeState, decode_end_wish
+from remuda.model.takehome import (
+    TakeHome,
+    TakeHomeEvent,
+    TakeHomeState,
+    WantedEnd,
+    decode_end_wish,
+)
 from remuda.runtime.clock import Clock
 from remuda.runtime.waiting import HandStoppedError, Waiting
 from remuda.store import paths
@@ -100,6 +106,8 @@ class EndingHand:
 def _wished(node: NodeId, stored: Stored[bytes] | None) -> bool:
     """Whether somebody wants it gone now; what nobody can read wishes nothing."""
     try:
-        return stored is not None and decode_end_wish(node, stored.value).token is None
+        if stored is None:
+            return False
+        return decode_end_wish(node, stored.value).wants is WantedEnd.NOW
     except CorruptRecordError:
         return False

@@ -3,12 +3,13 @@
 from dataclasses import replace
 from typing import Final
 
-from launcher.hold.limits import said_s, stranger
+from launcher.hold.limits import stranger
 from launcher.takehome.taking import under_way
 from launcher.world import World
 from remuda.model.hold import BY_LOGIN, Extension, Hold
 from remuda.model.holdwish import ExtendWish, wish_of
 from remuda.model.node import Node
+from remuda.moments import lasting
 from remuda.runtime.now import Now
 
 #: Against more time for a machine that is becoming an image.
@@ -79,7 +80,7 @@ def _refusal(
         most = "once" if rules.extend.times == 1 else f"{rules.extend.times} times"
         return f"a hold is extended {most} at most (holds: extend)"
     if for_s > rules.extend.by:
-        return f"a hold is extended by {said_s(rules.extend.by)} at most (holds: extend)"
+        return f"a hold is extended by {lasting(rules.extend.by)} at most (holds: extend)"
     if now.wall_s >= (hold.ends_s or 0.0):
         return "it is over"
     if hold.latest_s is not None and hold.latest_s <= (hold.ends_s or 0.0):

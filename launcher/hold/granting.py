@@ -11,19 +11,19 @@ from launcher.hold.actions import AnswerHold
 from launcher.hold.limits import (
     being_counted,
     over_limit,
-    owner_of,
-    said_s,
     too_long,
     wait_for_count,
 )
 from launcher.node.view import NodeView
 from launcher.world import World
 from remuda.model.hold import Hold, HoldSource
+from remuda.model.holdowner import owner_of, source_of
 from remuda.model.holdwish import FOR_S_MAX, HoldWish, wish_of
 from remuda.model.imageask import labelled_image
 from remuda.model.job import job_of_node
 from remuda.model.launch import Step
-from remuda.model.node import EPOCH_MS_FLOOR, Node, hold_ends_s
+from remuda.model.node import Node, hold_ends_s
+from remuda.moments import lasting
 from remuda.runtime.now import Now
 from remuda.store.locks import holder
 
@@ -100,7 +100,7 @@ def found(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Hol
     ends_s = now.wall_s + rules.default_for if own_s is None else own_s
     bounded = None
     if own_s is None:
-        bounded = f"it has no end of its own, and gets {said_s(rules.default_for)} (default-for)"
+        bounded = f"it has no end of its own, and gets {lasting(rules.default_for)} (default-for)"
     # To the millisecond, as its end is: else more time could be granted for nothing.
     latest_s = None if most is None else round(since_s + most, 3)
     if latest_s is not None and ends_s > latest_s:
@@ -121,7 +121,7 @@ def found(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Hol
     return Hold(
         owner=owner,
         reason=comment if isinstance(comment, str) else "",
-        source=_source(node),
+        source=source_of(node),
         for_s=min(max(0.0, ends_s - since_s), FOR_S_MAX),
         job=None if job is None else job.text,
         since_s=round(since_s, 3),
@@ -129,13 +129,3 @@ def found(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Hol
         latest_s=latest_s,
         bounded=bounded,
     )
-
-
-def _source(node: Node) -> HoldSource:
-    """Return who holds a node, by what each program writes into its record."""
-    user = node.doc.get("user_data")
-    if isinstance(user, dict) and "zuul_system" in user:
-        return HoldSource.ZUUL
-    if isinstance(node.doc.get("build_id"), str) or (node.hold_expiration or 0) > EPOCH_MS_FLOOR:
-        return HoldSource.JENKINS
-    return HoldSource.REQUESTOR

@@ -12,7 +12,6 @@ from launcher.hold.actions import LookIn, NoteHold
 from launcher.hold.autoholding import fires
 from launcher.hold.extending import by_login, extended, may_grow_by_itself
 from launcher.hold.granting import begun, found
-from launcher.hold.limits import said_s
 from launcher.hold.view import Visit
 from launcher.node.actions import Condemn
 from launcher.node.view import NodeView
@@ -21,6 +20,7 @@ from remuda.cloud.api import ServerStatus
 from remuda.model.hold import Hold
 from remuda.model.launch import Launch
 from remuda.model.node import Node, NodeState
+from remuda.moments import lasting
 from remuda.runtime.now import Now
 
 #: Whether somebody is logged in is seen so long before the end.
@@ -166,7 +166,7 @@ def _visited(world: World, before: Hold, visit: Visit) -> Hold:
     most_s = world.policy.holds.idle_end
     if most_s is None or idle_since_s is None or visit.at_s - idle_since_s < most_s:
         return seen
-    why = f"nobody was logged in for {said_s(most_s)} (holds: idle-end)"
+    why = f"nobody was logged in for {lasting(most_s)} (holds: idle-end)"
     return replace(seen, ends_s=min(visit.at_s, seen.ends_s or 0.0), bounded=why)
 
 
@@ -219,5 +219,5 @@ def _before_the_end(before: Hold, seconds: float) -> float:
 
 
 def _warning(before: Hold, now: Now) -> str:
-    left = said_s(max(60.0, 60.0 * round(((before.ends_s or 0.0) - now.wall_s) / 60.0)))
+    left = lasting(max(60.0, 60.0 * round(((before.ends_s or 0.0) - now.wall_s) / 60.0)))
     return f"This machine is held for {before.owner or 'somebody'} and is deleted in {left}."

@@ -12,19 +12,16 @@ from launcher.node.view import NodeView
 from launcher.policy import Policy
 from launcher.world import World
 from remuda.config.patterns import means
-from remuda.model.capture import requestor_of
-from remuda.model.fields import one_line
 from remuda.model.hold import Hold
-from remuda.model.holdwish import OWNER_CHARS_MAX
+from remuda.model.holdowner import held_for, owner_of
 from remuda.model.ids import NodeId
 from remuda.model.node import Node
+from remuda.moments import lasting
 from remuda.runtime.now import Now
 
 #: Whoever waits to be counted is judged as soon as the count before is answered, and after this if
 #: a bug of ours left that without an answer.
 COUNT_AGAIN_S: Final = 1.0
-#: Shorter times are said in seconds.
-_MINUTES_FROM_S: Final = 120.0
 
 
 def over_limit(
@@ -93,39 +90,16 @@ def too_long(world: World, for_s: float) -> str | None:
     most = world.policy.max_hold_age_s
     if most is None or for_s <= most:
         return None
-    return f"no hold is longer than {said_s(most)} (max-hold-age)"
+    return f"no hold is longer than {lasting(most)} (max-hold-age)"
 
 
 def stranger(policy: Policy, hold: Hold, node: Node, by: str) -> str | None:
-    """Return why a hold is none of the business of who wishes something of it, or None.
-
-    Names are unproven: this keeps people from slips, and nobody from lies.
-    """
-    if by in {hold.owner, requestor_of(node)}:
+    """Return why a hold is none of the business of who wishes something of it, or None."""
+    if held_for(node, hold).is_of(by):
         return None
     if any(means(one, by) for one in policy.holds.operators):
         return None
-    return (
-        f"it is held for {hold.owner or 'nobody'}: only they, who had it in use, or an operator may"
-        " change it"
-    )
-
-
-def owner_of(node: Node) -> str:
-    """Return for whom a node is held, as its record says."""
-    for key in ("hold_job", "requestor"):
-        name = node.doc.get(key)
-        if isinstance(name, str) and name:
-            return one_line(name, OWNER_CHARS_MAX)
-    return ""
-
-
-def said_s(seconds: float) -> str:
-    """Return a time as people write it."""
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds / size:g} {unit}"
-    return f"{seconds:.0f} s" if seconds < _MINUTES_FROM_S else f"{seconds / 60:.0f} m"
+    return f"it is held for {hold.owner or 'nobody'}: only they, or an operator, may change it"
 
 
 def _kept(world: World, plan: Plan) -> dict[NodeId, tuple[str, str, float]]:

@@ -3,8 +3,8 @@
 from collections import Counter
 from typing import Final
 
-from launcher.hold.limits import owner_of
 from launcher.world import World
+from remuda.model.holdowner import owner_of
 from remuda.model.takehome import TakeHomeState
 from remuda.runtime.now import Now
 

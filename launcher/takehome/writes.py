@@ -7,7 +7,7 @@ from launcher.node.view import NodeView
 from launcher.node.writes import advance
 from launcher.takehome.actions import AnswerSnapshot
 from launcher.world import World
-from remuda.model.capture import requestor_of
+from remuda.model.holdowner import held_for
 from remuda.model.holdwish import SnapshotWish, wish_of
 from remuda.model.launch import Launch
 from remuda.model.takehome import TakeHome, TakeHomeEvent, TakeHomeState, encode_take_home
@@ -52,6 +52,7 @@ def _record(world: World, view: NodeView, launch: Launch, wish: SnapshotWish, no
         return Set(path=before.path, data=encode_take_home(again), version=before.version)
     assert view.node is not None  # noqa: S101 - judged only with a node record
     wished = wish_of(view.node)
+    held = held_for(view.node, launch.hold)
     asked = TakeHome(
         node=view.id,
         state=TakeHomeState.ASKED,
@@ -59,8 +60,9 @@ def _record(world: World, view: NodeView, launch: Launch, wish: SnapshotWish, no
         provider=world.policy.provider,
         pool=launch.pool,
         label=launch.label,
-        requestor=requestor_of(view.node),
-        by="" if wished is None else wished.owner,
+        requestor=held.requestor,
+        by=held.owner,
+        source=held.source,
         reason="" if wished is None else wished.reason,
         since_s=round(now_s, 3),
         server=launch.server,

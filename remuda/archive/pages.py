@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from remuda.archive.contents import INDEX, MANIFEST, ArchivedFile, Contents
+from remuda.archive.facts import facts_table
 from remuda.jsontext import to_json
 
 #: The form of the manifest.
@@ -16,7 +17,7 @@ MANIFEST_FORM: Final = 1
 
 _STYLE: Final = (
     "body{font-family:sans-serif;margin:2em}td,th{padding:0 1em 0 0;text-align:left}"
-    "td.n{text-align:right}td.t,p.w{color:#666}"
+    "td.n{text-align:right}td.t,p.w,table.f th{color:#666}table.f{margin-bottom:1em}"
 )
 #: A signed address has its signature in the query, and all below the same folder goes with it: a
 #: link without it would be refused. Nothing signed is stored anywhere.
@@ -44,14 +45,20 @@ _HEAD: Final = (
 _FOOT: Final = f"<script>{_SCRIPT}</script></body></html>\n"
 
 
-def index_pages(contents: Contents, title: str) -> Iterator[tuple[str, Iterator[bytes]]]:
-    """Yield the page of every folder that has none of its own: its name, and its pieces."""
+def index_pages(
+    contents: Contents, title: str, about: Mapping[str, Any], now_s: float
+) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """Yield the page of every folder that has none of its own: its name, and its pieces.
+
+    The first one says of which job that is, as far as *about* does, which has no secrets any more.
+    """
     own = {one.name for one in contents.files}
     folders = _children(contents)
     for folder in sorted(folders):
         name = f"{folder}/{INDEX}" if folder else INDEX
         if name not in own and name not in contents.links:
-            yield name, _page(folder, folders[folder], contents, title)
+            head = "" if folder else facts_table(about, _time(now_s)) + _summary(contents)
+            yield name, _page(folder, folders[folder], contents, title, head)
 
 
 def _children(contents: Contents) -> dict[str, tuple[set[str], list[ArchivedFile], list[str]]]:
@@ -77,14 +84,14 @@ def _page(
     children: tuple[set[str], list[ArchivedFile], list[str]],
     contents: Contents,
     title: str,
+    head: str,
 ) -> Iterator[bytes]:
     below, files, links = children
     shown = f"{title}: {folder}" if folder else title
     yield _HEAD.replace("{title}", escape(shown)).encode()
     if folder:
         yield b'<p><a href="../index.html">..</a></p>\n'
-    else:
-        yield _summary(contents).encode()
+    yield head.encode()
     yield b"<table><tr><th>name</th><th>bytes</th><th>type</th></tr>\n"
     for name in sorted(below):
         yield _row(f"{name}/", f"{name}/{INDEX}", "", "folder")

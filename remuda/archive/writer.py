@@ -57,7 +57,8 @@ class Archive:
         sink: Where it goes.
         bounds: Where it ends at the latest.
         title: Of its pages.
-        about: Said in the manifest; secrets are masked.
+        about: Said in the manifest, and its `job`, `label`, `nodes` and `code` in the index, too;
+            secrets are masked.
         clock: The time.
         stopped: Asked while a tree is read: True ends the archive.
     """
@@ -160,8 +161,9 @@ class Archive:
 
     def _add_pages(self) -> None:
         with self._books:
-            pages = index_pages(self._contents, self._title)
-            told = manifest(self._contents, self._about, self._clock.now_s())
+            now_s = self._clock.now_s()
+            pages = index_pages(self._contents, self._title, self._about, now_s)
+            told = manifest(self._contents, self._about, now_s)
             parts: Iterable[tuple[str, Iterator[bytes]]] = (*pages, (MANIFEST, told))
         for name, pieces in parts:
             self._own.add(name)

@@ -72,7 +72,7 @@ def explain(*, context: CommandContext, request: str, as_json: bool) -> None:
 
 def _explain_node(context: CommandContext, node: str, *, as_json: bool) -> None:
     with context.store() as store:
-        found = read_node_explanation(reader(store), node)
+        found = read_node_explanation(store, node)
     if as_json:
         output.emit_json(found.as_json())
     else:

@@ -9,9 +9,9 @@ from remuda.cli.views.holds import hold_json
 from remuda.cli.views.takehomes import take_home_json
 from remuda.insight import holding, tree
 from remuda.insight.facts import facts_of
+from remuda.insight.fetching import NodeFetches, read_node_fetches
 from remuda.insight.holding import Room
 from remuda.insight.takehomes import said
-from remuda.insight.tree import TreeReader
 from remuda.model.hold import Hold
 from remuda.model.ids import NodeId
 from remuda.model.job import whose
@@ -19,6 +19,7 @@ from remuda.model.launch import Launch
 from remuda.model.node import Node, NodeState
 from remuda.model.takehome import TakeHome, TakeHomeState
 from remuda.moments import when
+from remuda.store.api import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +30,14 @@ class NodeExplanation:
         launch: Ours of it, if it has a hold.
         image: To be taken home; None: there is none.
         room: How much of its pool is kept for people; None: nobody knows its pool.
+        fetches: What it fetched from the network; None: nobody knows how it was made.
     """
 
     node: Node
     launch: Launch | None
     image: TakeHome | None
     room: Room | None
+    fetches: NodeFetches | None
 
     @property
     def hold(self) -> Hold | None:
@@ -51,6 +54,7 @@ class NodeExplanation:
             "take_home": None if self.image is None else take_home_json(self.image),
             "pool_held": None if self.room is None else self.room.held,
             "pool_instances_max": None if self.room is None else self.room.most,
+            "fetched": None if self.fetches is None else self.fetches.as_json(),
         }
 
     def sentences(self, now_s: float) -> list[str]:
@@ -68,6 +72,8 @@ class NodeExplanation:
         told += holding.image_words(self.launch, self.image)
         if self.room is not None and (self.hold is not None or self.room.held):
             told.append(f"in pool {facts.pool} {self.room.said}")
+        if self.fetches is not None:
+            told += self.fetches.sentences()
         if self.node.state is NodeState.HOLD:
             told.append(
                 f"`remuda ssh {facts.id}` logs in, `remuda extend {facts.id}` keeps it for longer, "
@@ -95,7 +101,7 @@ def _of_hold(hold: Hold, now_s: float) -> list[str]:
     return told
 
 
-def read_node_explanation(read: TreeReader, node_id: str) -> NodeExplanation:
+def read_node_explanation(store: Store, node_id: str) -> NodeExplanation:
     """Read all there is to say about one node.
 
     Raises:
@@ -103,6 +109,7 @@ def read_node_explanation(read: TreeReader, node_id: str) -> NodeExplanation:
         CommandFailedError: If its record cannot be read.
         StoreAwayError: If an answer did not come in time.
     """
+    read = tree.reader(store)
     level = tree.nodes(read)
     if node_id in level.corrupt:
         raise CommandFailedError(f"node {node_id}: {level.corrupt[node_id]}", 1)
@@ -127,4 +134,5 @@ def read_node_explanation(read: TreeReader, node_id: str) -> NodeExplanation:
         launch=holding.read_launches(read, [provider] if provider else []).get(name),
         image=holding.read_images(read).get(name),
         room=room,
+        fetches=read_node_fetches(store, node),
     )

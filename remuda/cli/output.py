@@ -11,6 +11,7 @@ from remuda.cli.terminal import say
 from remuda.jsontext import to_json
 from remuda.model.codec import ZNODE_CHARS_MAX
 from remuda.model.fields import safe
+from remuda.moments import lasting
 from remuda.visible import visible
 
 if TYPE_CHECKING:
@@ -48,7 +49,6 @@ COLUMN_CHARS_MAX: Final = 120
 #: Nobody reads more on a terminal; what goes into a pipe or a file is complete.
 SCREEN_ROWS_MAX: Final = 1_000
 _GAP: Final = "  "
-_UNITS: Final = ((86400.0, "d"), (3600.0, "h"), (60.0, "m"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,18 +185,8 @@ def screen() -> Iterator[Screen]:
 
 
 def age(seconds: float | None) -> str:
-    """Return a duration in its two largest units: ``3d4h``, ``2h10m``, ``5m2s``, ``7s``."""
-    if seconds is None:
-        return "-"
-    rest = max(0.0, seconds)
-    parts: list[str] = []
-    for size, unit in _UNITS:
-        if rest >= size or parts:
-            parts.append(f"{int(rest // size)}{unit}")
-            rest %= size
-        if len(parts) == 2:  # noqa: PLR2004 - two units, as the docstring says
-            return "".join(parts)
-    return "".join([*parts, f"{int(rest)}s"])
+    """Return a duration as people read it, or ``-`` if there is none."""
+    return "-" if seconds is None else lasting(seconds)
 
 
 def limit(used: int, most: int | None) -> str:

@@ -28,6 +28,7 @@ from remuda.cloud.api import (
     UnauthorizedError,
 )
 from remuda.cloud.errors import Effect
+from remuda.config.name_guesses import nearest_of
 from remuda.known_secrets import KNOWN
 from remuda.redaction import secret_values
 from remuda.runtime.clock import Clock
@@ -79,6 +80,8 @@ def load_region(settings: AccountSettings) -> CloudRegion:
         _check_file(Path(settings.clouds_file))
     try:
         config = _open_config(settings.clouds_file)
+        where = config.config_filename or where
+        _check_known(settings.cloud, config)
         region = config.get_one(
             cloud=settings.cloud,
             region_name=settings.region,
@@ -107,6 +110,26 @@ def _open_config(clouds_file: str | None) -> OpenStackConfig:
         vendor_files=[str(folder / "clouds-public.yaml")],
         load_envvars=False,
         app_name="remuda",
+    )
+
+
+def _check_known(cloud: str, config: OpenStackConfig) -> None:
+    """Refuse a cloud that there is not: the SDK tells neither where it has looked, nor for what.
+
+    Raises:
+        CloudConfigError: With the file that was read, and the clouds that it has.
+    """
+    names = config.get_cloud_names()
+    if cloud in names:
+        return
+    if config.config_filename is None:
+        raise CloudConfigError(
+            f"there is no cloud {cloud!r}, and no clouds.yaml that can be read:"
+            " OS_CLIENT_CONFIG_FILE names one, or it lies in the working directory, in"
+            " ~/.config/openstack or in /etc/openstack"
+        )
+    raise CloudConfigError(
+        f"{config.config_filename} has no cloud {cloud!r}; {nearest_of(cloud, names)}"
     )
 
 

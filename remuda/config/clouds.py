@@ -11,7 +11,7 @@ from remuda.config.document import NotYamlError, parse
 from remuda.config.hostfiles import HostFiles
 from remuda.config.misspellings import misspelled
 from remuda.config.model import Config, Provider
-from remuda.config.name_guesses import nearest
+from remuda.config.name_guesses import nearest, nearest_of
 from remuda.config.raw import entries, mapping
 from remuda.config.sources import CONFIG_BYTES_MAX, UnreadableError
 
@@ -64,7 +64,7 @@ def check_clouds(data: object, host: HostFiles, environ: Mapping[str, str]) -> N
             continue
         if cloud not in known:
             complain = host.complain(path) if named else host.report.warning
-            complain(path, f"{file} has no cloud {cloud!r}", nearest(cloud, known))
+            complain(path, f"{file} has no cloud {cloud!r}", nearest_of(cloud, known))
         elif provider.get("region") is None:
             _fill_in(provider, known[cloud])
         else:
@@ -79,7 +79,7 @@ def _check_capsules(
     cloud = mapping(swift).get("cloud")
     if isinstance(cloud, str) and cloud not in known and cloud != _FROM_ENVIRONMENT:
         path = ("capsules", "swift", "cloud")
-        host.report.warning(path, f"{file} has no cloud {cloud!r}", nearest(cloud, known))
+        host.report.warning(path, f"{file} has no cloud {cloud!r}", nearest_of(cloud, known))
 
 
 def _fill_in(provider: Mapping[str, object], regions: tuple[str, ...]) -> None:

@@ -13,7 +13,7 @@ from remuda.config.patterns import means
 from remuda.config.snapshots import SnapshotsFrom
 from remuda.model.holdwish import SnapshotWish
 from remuda.model.takehome import PROJECT, EndWish, TakeHome
-from remuda.moments import when
+from remuda.moments import lasting, when
 
 NONE_ALLOWED: Final = (
     "no machine becomes an image here: the configuration has no 'snapshots' in 'holds'"
@@ -48,8 +48,8 @@ class SnapshotRules:
             return f"{requestor or 'nobody'} is none of those whose machines may be taken home"
         if wish.for_s > allowed.max_age:
             return (
-                f"an image is kept for {allowed.max_age / 86_400:g} days at most, not for"
-                f" {wish.for_s / 86_400:g}"
+                f"an image is kept for {lasting(allowed.max_age)} at most, not for"
+                f" {lasting(wish.for_s)}"
             )
         return _stranger(allowed, wish)
 
@@ -58,13 +58,12 @@ class SnapshotRules:
     ) -> tuple[float | None, str | None]:
         """Return when a whole image ends once a wish for more time is answered; and why not later.
 
-        The maximum counts from when it was whole. Names are unproven: this keeps people from
-        slips, and nobody from lies.
+        The maximum counts from when it was whole.
         """
         allowed, ends_s = self.allowed, one.ends_s or 0.0
         if allowed is None:
             return one.ends_s, NONE_ALLOWED
-        if wish.by not in {one.by, one.requestor} and not _matches(self.operators, wish.by):
+        if not one.held_for.is_of(wish.by) and not _matches(self.operators, wish.by):
             return one.ends_s, (
                 f"it is of {one.by or 'nobody'}: only they, or an operator, may change it"
             )
@@ -74,7 +73,7 @@ class SnapshotRules:
         wanted_s = ends_s + wish.for_s if wish.for_s else latest_s
         if wanted_s > latest_s or wanted_s <= ends_s:
             return one.ends_s, (
-                f"an image is kept for {allowed.max_age / 86_400:g} days at most, this one until"
+                f"an image is kept for {lasting(allowed.max_age)} at most, this one until"
                 f" {when(latest_s)} (holds: snapshots: max-age)"
             )
         return round(wanted_s, 3), None

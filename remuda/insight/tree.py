@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
 from remuda.model import capsule, component, failedrequest, launch, node, request, status
+from remuda.model.autohold import Autohold, decode_autohold
 from remuda.model.capsule import Capsule
 from remuda.model.codec import CorruptRecordError
 from remuda.model.component import PoolComponent, Replica
@@ -89,6 +90,16 @@ def decode_all(stored: Mapping[str, Stored[bytes]], decode: Callable[[str, bytes
         except CorruptRecordError as exc:
             corrupt[name] = exc.why
     return Level(records, corrupt)
+
+
+def autoholds(stored: Mapping[str, Stored[bytes]]) -> Level[Autohold]:
+    """Return what lies in ``/remuda/autoholds``; an empty record is one that cannot be read.
+
+    Nothing but ours is there, and nobody removes it by itself.
+    """
+    level = decode_all(stored, decode_autohold)
+    empty = {name: "it is empty" for name, one in sorted(stored.items()) if not one.value}
+    return Level(level.records, {**level.corrupt, **empty})
 
 
 def decode_node(name: str, raw: bytes) -> Node:

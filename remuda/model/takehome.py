@@ -15,6 +15,8 @@ from typing import Any, Final
 
 from remuda.model import codec
 from remuda.model.fields import LINE_CHARS_MAX, Fields, safe
+from remuda.model.hold import HoldSource
+from remuda.model.holdowner import HeldFor
 from remuda.model.holdwish import (
     FOR_S_MAX,
     SnapshotWish,
@@ -95,7 +97,8 @@ class TakeHome:
     Attributes:
         wish: As it was granted: *for_s* is within the operator's maximum.
         provider, pool, label: What the machine was made as.
-        requestor: Whose the node was; *by*: who holds it, and *reason*: why.
+        requestor: Whose the node was; *by*: for whom it is held, and *reason*: why.
+        source: By whose word it is held; None: its record is of an older launcher.
         owner: The builder that is at it, or was last; *attempt* counts them.
         login_key: Public line of the key by which it is let onto the machine.
         server: Id of the machine in its cloud.
@@ -125,6 +128,7 @@ class TakeHome:
     label: str
     requestor: str = ""
     by: str = ""
+    source: HoldSource | None = None
     reason: str = ""
     since_s: float = 0.0
     owner: ReplicaId | None = None
@@ -149,6 +153,11 @@ class TakeHome:
     more: "MoreTime | None" = None
     failure: str | None = None
 
+    @property
+    def held_for(self) -> HeldFor:
+        """Whose it is."""
+        return HeldFor(owner=self.by, source=self.source, requestor=self.requestor)
+
     def after(self, event: TakeHomeEvent, *, now_s: float, **changes: Any) -> "TakeHome":
         """Return it one step on; the only way its state changes.
 
@@ -163,19 +172,31 @@ class TakeHome:
         return replace(self, state=state, since_s=round(now_s, 3), **changes)
 
 
+class WantedEnd(StrEnum):
+    """Which other end somebody wants of a take-home image."""
+
+    NOW = "now"  # it is to be deleted
+    LATER = "later"  # it is to be kept for longer
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndWish:
     """Somebody wants another end of a take-home image.
 
     Attributes:
-        token: Of a wish for more time: no two have the same.
-        for_s: By so much later; 0: as late as may be. Without a token it is to be deleted now.
+        token: Of a wish for more time: no two have the same. None: it is to be deleted now.
+        for_s: By so much later; 0: as late as may be.
     """
 
     by: str
     at_s: float
     token: str | None = None
     for_s: float = 0.0
+
+    @property
+    def wants(self) -> WantedEnd:
+        """Which end is wanted."""
+        return WantedEnd.NOW if self.token is None else WantedEnd.LATER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,6 +251,7 @@ def encode_take_home(one: TakeHome) -> bytes:
         "label": one.label,
         "requestor": safe(one.requestor, LINE_CHARS_MAX),
         "by": safe(one.by, LINE_CHARS_MAX),
+        "source": None if one.source is None else str(one.source),
         "reason": safe(one.reason, WHY_CHARS_MAX),
         "since_s": one.since_s,
         "owner": one.owner,
@@ -282,6 +304,7 @@ def decode_take_home(node: NodeId, raw: bytes) -> TakeHome:
         label=fields.text("label"),
         requestor=fields.prose("requestor", LINE_CHARS_MAX) or "",
         by=fields.prose("by", LINE_CHARS_MAX) or "",
+        source=None if fields.doc.get("source") is None else fields.word("source", HoldSource),
         reason=fields.prose("reason", WHY_CHARS_MAX) or "",
         since_s=fields.number("since_s", 0.0),
         owner=None if owner is None else ReplicaId(owner),
@@ -336,6 +359,7 @@ def encode_end_wish(wish: EndWish) -> bytes:
         "schema": SCHEMA,
         "by": safe(wish.by, LINE_CHARS_MAX),
         "at_s": round(wish.at_s, 3),
+        "wants": str(wish.wants),
         "token": wish.token,
         "for_s": wish.for_s or None,
     }
@@ -345,15 +369,20 @@ def encode_end_wish(wish: EndWish) -> bytes:
 def decode_end_wish(node: NodeId, raw: bytes) -> EndWish:
     """Rebuild a wish for an end.
 
+    Older requestors do not write which end they want: that they have a token says it.
+
     Raises:
-        CorruptRecordError: If *raw* is none of a schema we know.
+        CorruptRecordError: If *raw* is none of a schema we know, or wants two things at once.
     """
     name = f"end of take-home image {node}"
     fields = Fields(name, codec.parse(name, raw))
     fields.check_schema(SCHEMA)
-    return EndWish(
+    wish = EndWish(
         by=fields.prose("by", LINE_CHARS_MAX) or "",
         at_s=fields.number("at_s", 0.0),
         token=fields.identifier("token"),
         for_s=fields.maybe_number("for_s", high=FOR_S_MAX) or 0.0,
     )
+    if fields.doc.get("wants") is not None and fields.word("wants", WantedEnd) is not wish.wants:
+        raise fields.refuse("wants", "later of a wish with a token, and now of one without")
+    return wish

@@ -1,4 +1,4 @@
-"""What is said after a failed run: which machine an autohold has kept, or how to keep the next."""
+"""What is said after a failed run: which machines are kept and how long, or how to keep one."""
 
 import logging
 import threading
@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from remuda.insight import tree
-from remuda.model.autohold import Autohold, decode_autohold
+from remuda.model.autohold import Autohold
 from remuda.model.codec import CorruptRecordError
 from remuda.model.hold import Hold
 from remuda.model.ids import NodeId
 from remuda.model.node import NodeState
+from remuda.moments import lasting
 from remuda.runtime.clock import Clock
 from remuda.store import paths
 from remuda.store.api import Store, StoreError
@@ -67,9 +68,55 @@ def tell_kept(
         )
 
 
+def tell_held(
+    reporter: RunReporter, store: Store, clock: Clock, held: Sequence[LeasedNode], for_s: float
+) -> None:
+    """Say of machines that we have set held for how long their launchers keep them; never fails.
+
+    Args:
+        reporter: Whom to tell.
+        store: Where it stands.
+        clock: For the wait.
+        held: Those machines.
+        for_s: How long was wished: said of one of which nobody has said anything yet.
+    """
+    until_s = clock.monotonic_s() + DECIDED_S
+    for node in held:
+        hold = _granted(store, clock, node.id, until_s)
+        if hold is None:
+            how = f"{lasting(for_s)}, as wished; its launcher has not answered yet (remuda holds)"
+        else:
+            how = lasting(round(hold.for_s))
+            how += "" if hold.bounded is None else f" ({hold.bounded})"
+        reporter.tell(
+            "held",
+            f"node {node.id} is held for {how}: remuda ssh {node.id}; remuda release {node.id}",
+            node=node.id,
+            seconds=for_s if hold is None else round(hold.for_s),
+            ends_at_s=None if hold is None else hold.ends_s,
+            bounded=None if hold is None else hold.bounded,
+        )
+
+
+def _granted(store: Store, clock: Clock, node_id: NodeId, until_s: float) -> Hold | None:
+    """Return the hold of a node that is set held, once its launcher has put it on record."""
+    pause = threading.Event()
+    try:
+        while True:
+            hold = _held(store, clock, node_id, until_s)
+            if hold is not None and hold.begun:
+                return hold
+            if clock.monotonic_s() >= until_s:
+                return None
+            pause.wait(LOOK_S)
+    except (StoreError, RequestorError, CorruptRecordError) as error:
+        log.info("for how long node %s is held is not known: %s", node_id, error)
+        return None
+
+
 def _waiting(store: Store, now_s: float) -> list[Autohold]:
     """Return the autoholds that wait, or that have just fired for the last time."""
-    level = tree.decode_all(tree.reader(store)(paths.AUTOHOLDS), decode_autohold)
+    level = tree.autoholds(tree.reader(store)(paths.AUTOHOLDS))
     return [one for one in level.records.values() if now_s < one.until_s]
 
 

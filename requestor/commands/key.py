@@ -24,6 +24,7 @@ from remuda.store.api import Store
 from requestor.commands.ending import RequestorCommand
 from requestor.commands.options import owner_options
 from requestor.errors import KeyRefusedError
+from requestor.holding import held_as
 from requestor.keys import (
     ANSWER_S,
     file_keys,
@@ -96,7 +97,7 @@ def add(
             store,
             NodeId(node),
             lambda before: (*before, *wishes),
-            judge=partial(_refuse_if_not_ours, me=me, force=force),
+            judge=partial(_refuse_if_not_ours, store, me=me, force=force),
             by=me,
             now_s=now_s,
         )
@@ -147,7 +148,7 @@ def remove(*, context: CommandContext, node: str, key: str, me: str, force: bool
             store,
             NodeId(node),
             lambda before: tuple(one for one in before if one.token not in named),
-            judge=partial(_refuse_if_not_ours, me=me, force=force),
+            judge=partial(_refuse_if_not_ours, store, me=me, force=force),
             by=me,
             now_s=context.clock.now_s(),
         )
@@ -185,8 +186,8 @@ def _read(store: Store, node_id: NodeId) -> Node:
     return decode_node(node_id, stored.value)
 
 
-def _refuse_if_not_ours(node: Node, *, me: str, force: bool) -> None:
-    owner = node_owner(node, me=me)
+def _refuse_if_not_ours(store: Store, node: Node, *, me: str, force: bool) -> None:
+    owner = node_owner(node, me=me, hold=held_as(store, node))
     if owner is not None and not force:
         raise MistakeError(
             f"node {node.id} is held for {owner}, not for {me}; --force changes its keys anyway"

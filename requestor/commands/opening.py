@@ -20,6 +20,7 @@ from remuda.model.node import NodeState
 from remuda.model.takehome import TakeHome, TakeHomeState
 from remuda.store.api import NotPermittedError, Store
 from remuda.visible import visible
+from requestor.owning import image_owner
 
 #: What is to be done for the next one.
 KEEP: Final = "an image is kept with `remuda hold NODE --snapshot`, while the machine is there"
@@ -62,8 +63,9 @@ def image_to_open(store: Store, node: NodeId, *, me: str, force: bool) -> TakeHo
         raise MistakeError(_without(store, node, one))
     if one.state is not TakeHomeState.WHOLE:
         raise MistakeError(f"node {node}: {said(one)}")
-    if me not in {one.by, one.requestor} and not force:
-        raise MistakeError(f"the image of node {node} is of {one.by}, not {me}; --force opens it")
+    owner = image_owner(one, me=me)
+    if owner is not None and not force:
+        raise MistakeError(f"the image of node {node} is of {owner}, not {me}; --force opens it")
     return one
 
 

@@ -27,7 +27,8 @@ from remuda.store.api import Delete, MissingError, Store
 from requestor.commands.ending import RequestorCommand
 from requestor.commands.kept_nodes import KEPT
 from requestor.commands.options import owner_options
-from requestor.owning import node_owner, request_owner
+from requestor.holding import held_as
+from requestor.owning import image_owner, node_owner, request_owner
 from requestor.takinghome import end_take_home
 
 _REQUEST: Final = re.compile(r"^[^-]+-\d{10}$")
@@ -81,11 +82,11 @@ def release(
                     store,
                     NodeId(name),
                     NodeEvent.RETURNED,
-                    judge=partial(_refuse_if_not_ours, me=me, force=force, report=report),
+                    judge=partial(_refuse_if_not_ours, store, me=me, force=force, report=report),
                     now_s=context.clock.now_s(),
                     fields=None if report is None else report_fields(report),
                 )
-                owner = node_owner(before, me=me)
+                owner = node_owner(before, me=me, hold=held_as(store, before))
                 done.append({"node": name, "was": str(before.state), "owner": owner})
     if as_json:
         output.emit_json(done)
@@ -114,8 +115,9 @@ def _end_image(store: Store, name: str, *, me: str, force: bool, now_s: float) -
         if one is not None and not force:
             _refuse_if_under_way(one)
         return None  # the machine is there still, and is what is given back
-    if me not in {one.by, one.requestor} and not force:
-        raise MistakeError(f"the image of node {name} is of {one.by}, not {me}; --force takes it")
+    owner = image_owner(one, me=me)
+    if owner is not None and not force:
+        raise MistakeError(f"the image of node {name} is of {owner}, not {me}; --force takes it")
     end_take_home(store, one, by=me, now_s=now_s)
     return one.cloud_image or ""
 
@@ -168,18 +170,20 @@ def _cancel(store: Store, request_id: RequestId, *, me: str, force: bool) -> str
     return owner
 
 
-def _refuse_if_not_ours(node: Node, *, me: str, force: bool, report: JobReport | None) -> None:
+def _refuse_if_not_ours(
+    store: Store, node: Node, *, me: str, force: bool, report: JobReport | None
+) -> None:
     if node.state in _OVER:
         raise MistakeError(f"node {node.id} is {node.state.said} already")
     if node.state not in _GIVEN:
         raise MistakeError(f"node {node.id} is {node.state.said}: there is nothing to give back")
-    if force and report is not None and node_owner(node, me=me) is not None:
+    owner = node_owner(node, me=me, hold=held_as(store, node))
+    if force and report is not None and owner is not None:
         raise MistakeError(f"only {user_of(node)} reports how it went on node {node.id}")
     if force:
         return
     if node.state is NodeState.IN_USE and not _kept(node):
         raise MistakeError(f"node {node.id} is in use by {user_of(node)}; --force takes it away")
-    owner = node_owner(node, me=me)
     if owner is not None:
         how = "held for" if node.state is NodeState.HOLD else "kept by"
         raise MistakeError(f"node {node.id} is {how} {owner}, not {me}; --force takes it away")

@@ -17,26 +17,28 @@ from remuda.cli.context import CommandContext, with_context
 from remuda.cli.durations import duration
 from remuda.cli.errors import MistakeError
 from remuda.cli.known_names import check_labels, check_provider
-from remuda.cli.output import age
 from remuda.cloud.api import CloudConfigError
 from remuda.insight import tree
 from remuda.insight.tree import reader
+from remuda.model.ids import NodeId
 from remuda.model.job import job_variables
+from remuda.runtime.clock import Clock
 from remuda.ssh.errors import SshError
-from remuda.store.api import StoreError
+from remuda.store.api import Store, StoreError
 from requestor.client import Client
 from requestor.commands.archive_options import ArchiveOrder, archive_of, archive_options
 from requestor.commands.archiving import JobArchiving
 from requestor.commands.ending import RequestorCommand, this_ending
 from requestor.commands.failure_lines import telling_failures
 from requestor.commands.hold_time import refuse_too_long
-from requestor.commands.keeping_hint import tell_kept
+from requestor.commands.keeping_hint import tell_held, tell_kept
 from requestor.commands.options import Asking, asking_of, asking_options, check_command
 from requestor.commands.parallel import ParallelRun, RemoteJob, RemoteJobOutcome
 from requestor.commands.streams import JsonReporter, PlainReporter, RunReporter
 from requestor.commands.waiting import accept
 from requestor.context import default_requestor
 from requestor.errors import RequestorError
+from requestor.nodes import LeasedNode
 from requestor.nodeset import NodeSet
 
 if TYPE_CHECKING:
@@ -236,12 +238,15 @@ def _carry_out(context: CommandContext, order: Order, reporter: RunReporter) -> 
                 nodes.check()
                 _report(parallel)
                 if order.archive is not None and order.archive.wanted(code):
-                    archiving = _archiving(context, order, order.archive, objects, code)
+                    ids = [node.id for node in nodes]
+                    archiving = _archiving(
+                        context, order, order.archive, objects, code=code, nodes=ids
+                    )
                     archived = archiving.archive(parallel, reporter)
                     ending.check()
                     _report_archive(parallel, archived)
                 if code and order.hold_s is not None:
-                    _hold(reporter, nodes, order, code)
+                    _hold(reporter, store, context.clock, nodes, order, code=code)
             if order.hold_s is None:
                 tell_kept(reporter, store, context.clock, parallel.failed)
     return code
@@ -270,14 +275,21 @@ def _archiving(
     order: Order,
     archive: ArchiveOrder,
     objects: "ObjectStore | None",
+    *,
     code: int,
+    nodes: list[NodeId],
 ) -> JobArchiving:
     ending = this_ending()
     return JobArchiving(
         order=archive,
         start=order.job.copy_to if order.job.copy is not None else ".",
         objects=objects,
-        about={"label": order.label, "code": code, "job": job_variables(os.environ)},
+        about={
+            "label": order.label,
+            "nodes": nodes,
+            "code": code,
+            "job": job_variables(os.environ),
+        },
         clock=context.clock,
         stopped=lambda: ending.asked,
     )
@@ -344,15 +356,16 @@ def _reported(outcome: RemoteJobOutcome, archived: Archived | None = None) -> bo
     return True
 
 
-def _hold(reporter: RunReporter, nodes: NodeSet, order: Order, code: int) -> None:
-    seconds = order.hold_s
+def _hold(
+    reporter: RunReporter, store: Store, clock: Clock, nodes: NodeSet, order: Order, *, code: int
+) -> None:
+    """Leave all machines to a person, and say for how long their launchers keep them."""
+    seconds = order.hold_s or 0.0
     owner = order.asking.requestor or default_requestor()
-    for node in nodes:
-        node.hold(f"remuda run ended with exit code {code}", owner=owner, seconds=seconds)
-        reporter.tell(
-            "held",
-            f"node {node.id} is held for {age(seconds)}: remuda ssh {node.id}; "
-            f"remuda release {node.id}",
-            node=node.id,
-            seconds=seconds,
-        )
+    held: list[LeasedNode] = []
+    try:
+        for node in nodes:
+            node.hold(f"remuda run ended with exit code {code}", owner=owner, seconds=seconds)
+            held.append(node)
+    finally:
+        tell_held(reporter, store, clock, held, seconds)

@@ -25,6 +25,7 @@ from remuda.store.api import Store
 from requestor.certifying import certified
 from requestor.commands.ending import EXIT_SSH, RequestorCommand, this_ending
 from requestor.commands.options import check_command, owner_options
+from requestor.holding import held_as
 from requestor.owning import node_owner
 
 
@@ -64,7 +65,8 @@ def ssh(
     check_command(command)
     with context.store() as store:
         record = _read(store, node)
-    owner = node_owner(record, me=me)
+        hold = held_as(store, record)
+    owner = node_owner(record, me=me, hold=hold)
     if owner is not None and not force:
         raise MistakeError(f"node {node} is of {owner}, not of {me}; --force logs in anyway")
     facts = facts_of(record)

@@ -65,7 +65,7 @@ def test_a_job_s_machine_is_kept_extended_and_given_back(stage: Stage) -> None:
     refused = remuda(stage, "hold", node, "--reason", "mine", me="ci-2")
     assert (refused.returncode, "is of ci-1, not of ci-2" in refused.stderr) == (2, True)
     refused = remuda(stage, "hold", node, "--reason", "red", "--for", "3h")
-    assert (refused.returncode, "no hold is longer than 2 h" in refused.stderr) == (2, True)
+    assert (refused.returncode, "no hold is longer than 2h" in refused.stderr) == (2, True)
     assert "is kept for ci-1 for 1h" in done(stage, "hold", node, "--reason", "red", "--for", "1h")
     assert holds(stage)[node]["state"] == "in-use"
 

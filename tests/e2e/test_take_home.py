@@ -171,7 +171,7 @@ def test_a_failed_machine_boots_in_another_project(stage: Stage) -> None:
     assert seen is not None
     assert seen.properties[tags.ENDS] == str(round(ends_s))
     longer = remuda(stage, "extend", node, "--for", "9d")
-    assert (longer.returncode, "is kept for 20 days at most" in longer.stderr) == (2, True)
+    assert (longer.returncode, "is kept for 20d at most" in longer.stderr) == (2, True)
 
     opened = remuda(stage, "open", capsule, "--for", "1h", "--json")
     assert opened.returncode == 0, opened.stderr
@@ -201,7 +201,7 @@ def test_what_may_not_be_taken_home_is_refused_with_one_sentence(stage: Stage) -
     node = failed(stage, "job", f"echo {PLANTED} >/var/tmp/left")
     refusals |= {
         (node, "--share-with", "devs"): "a project is named by its id",
-        (node, "--for", "21d"): "is kept for 20 days at most, not for 21",
+        (node, "--for", "21d"): "is kept for 20d at most, not for 21d",
         (node, "--public"): "no image may be made public",
     }
     for words, why in refusals.items():

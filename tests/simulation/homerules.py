@@ -9,7 +9,13 @@ from remuda.cloud.image_store import ImageStatus
 from remuda.model import tags
 from remuda.model.ids import NodeId
 from remuda.model.node import NodeState
-from remuda.model.takehome import EndWish, TakeHome, TakeHomeState, decode_take_home
+from remuda.model.takehome import (
+    EndWish,
+    TakeHome,
+    TakeHomeState,
+    WantedEnd,
+    decode_take_home,
+)
 from remuda.store import paths
 from tests.fakes.image_store import FakeImages
 from tests.simulation.history import History
@@ -112,7 +118,7 @@ class HomeRules:
             self.history.fail(f"home: image {image_id} is deleted, and nothing tells of it")
             return
         over = self.timetable.clock.now_s() >= self.ends.get(node, 0.0) - 0.01
-        wished = any(wish.token is None for wish in self.wished.get(node, ()))
+        wished = any(wish.wants is WantedEnd.NOW for wish in self.wished.get(node, ()))
         if node in self.whole and not (over or wished):
             self.history.fail(f"home: the image of {node} is deleted before its end")
         if one.state is TakeHomeState.WHOLE:

@@ -50,7 +50,14 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
         "more": {"token": "e1", "by": "ada", "at_s": NOW_S, "refused": "no"},
         "failure": "no",
     },
-    "take-home end": {"schema": 1, "by": "ada", "at_s": NOW_S, "token": "e1", "for_s": 60.0},
+    "take-home end": {
+        "schema": 1,
+        "by": "ada",
+        "at_s": NOW_S,
+        "wants": "later",
+        "token": "e1",
+        "for_s": 60.0,
+    },
 }
 
 PLACES: Final[dict[str, str]] = {
@@ -82,6 +89,7 @@ SEEN: Final[tuple[tuple[str, str, tuple[Any, ...]], ...]] = (
     ("take-home image", "more.by more.refused", _NO_TEXTS),
     ("take-home end", "schema at_s by for_s", (*_NO_NUMBERS, None)),
     ("take-home end", "token", (*_NO_TEXTS, "../x")),
+    ("take-home end", "wants", (7, [], {}, "", "now", "soon")),
     ("launch", "take_home", (7, "x", [], {}, {"wish": 7}, {"wish": {"token": "x"}})),
     ("launch", "take_home.refused take_home.begun", _NO_TEXTS),
     ("launch", "opened", (7, [], {}, "../x")),

@@ -8,7 +8,7 @@ from remuda.insight import tree
 from remuda.insight.holding import by_whom, circumstances
 from remuda.insight.takehomes import image_note, read_take_homes
 from remuda.model import launch as launch_record
-from remuda.model.autohold import AUTOHOLDS_MAX, Autohold, decode_autohold
+from remuda.model.autohold import AUTOHOLDS_MAX, Autohold
 from remuda.model.codec import CorruptRecordError
 from remuda.model.hold import Hold
 from remuda.model.holdwish import HOLD_KEY
@@ -127,9 +127,9 @@ def autoholds_sheet(store: Store, *, now_s: float) -> Sheet:
     """Return all autoholds; *now_s* is wall clock."""
     read = tree.reader(store)
     found = read(paths.AUTOHOLDS)
-    level = tree.decode_all(found, decode_autohold)
+    level = tree.autoholds(found)
     ordered = sorted(level.records.values(), key=lambda one: (one.made_s, one.id))
-    notes = [*broken_notes(level.corrupt), *_too_many(found, level.records)]
+    notes = [*_unreadable(level.corrupt), *_too_many(found, level.records)]
     if not ordered and not notes:
         notes = ["no autoholds"]
     return Sheet(
@@ -138,6 +138,13 @@ def autoholds_sheet(store: Store, *, now_s: float) -> Sheet:
         data=[autohold_json(one, now_s) for one in ordered],
         notes=notes,
     )
+
+
+def _unreadable(corrupt: Mapping[str, str]) -> list[str]:
+    """Return notes on those that nobody can read, and how they go: none says when it is over."""
+    # No id in the command: it is foreign text, and a shell would carry it out.
+    how = "such an autohold holds nothing, and stays until `remuda autohold remove ID --force`"
+    return [*broken_notes(corrupt), how] if corrupt else []
 
 
 def _too_many(found: Mapping[str, Stored[bytes]], known: Mapping[str, Autohold]) -> list[str]:

@@ -31,7 +31,12 @@ def status_sheets(read: TreeReader, *, now_s: float) -> tuple[Sheet, ...]:
         name: len(one.records) + len(one.corrupt) for name, one in tree.replicas(read).items()
     }
     nodes, requests = tree.nodes(read), tree.requests(read)
-    corrupt = {"status": statuses.corrupt, "node": nodes.corrupt, "request": requests.corrupt}
+    corrupt = {
+        "status": statuses.corrupt,
+        "node": nodes.corrupt,
+        "request": requests.corrupt,
+        "autohold": tree.autoholds(read(paths.AUTOHOLDS)).corrupt,
+    }
     broken = {
         f"{kind} {name}": why for kind, level in corrupt.items() for name, why in level.items()
     }

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.ssh
 
 #: For a whole look; the honest part before an attack takes 30 ms.
 TIME_S: Final = 0.6
-WARNING: Final = "This machine is held for ada and is deleted in 10 m."
+WARNING: Final = "This machine is held for ada and is deleted in 10m."
 ATTACKS: Final = {
     "silent in the exchange": (Stage.EXCHANGE, attacks.falls_silent),
     "silent in the login": (Stage.LOGIN, attacks.falls_silent),

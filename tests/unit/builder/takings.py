@@ -8,6 +8,7 @@ from builder.takehome.hand_make import TakeHomeInCloud, TakingHand
 from remuda.cloud.api import BadOrderError
 from remuda.cloud.image_store import StoredImage
 from remuda.model.guest import Guest
+from remuda.model.hold import HoldSource
 from remuda.model.holdwish import SnapshotWish
 from remuda.model.takehome import (
     SnapshotAnswer,
@@ -46,7 +47,9 @@ class Held(Job):
             provider=PROVIDER,
             pool="main",
             label="small",
+            requestor="ci",
             by="ada",
+            source=HoldSource.AUTOHOLD,
         )
         bench.others.commit([Create(path=paths.take_home(self.id), data=encode_take_home(one))])
 

@@ -69,8 +69,9 @@ def test_an_image_is_kept_for_longer(held: Held) -> None:
 @pytest.mark.parametrize(
     ("change", "rules", "why"),
     [
-        ({"for_s": 3 * 3600.0}, RULES, "is kept for 0.125 days at most, this one until"),
+        ({"for_s": 3 * 3600.0}, RULES, "is kept for 3h at most, this one until"),
         ({"by": "eve"}, RULES, "it is of ada: only they, or an operator"),
+        ({"by": "ci"}, RULES, "it is of ada: only they, or an operator"),
         ({}, SnapshotRules(), NONE_ALLOWED),
         ({"by": "op-1"}, replace(RULES, operators=("op-.*",)), None),
         ({"for_s": 0.0}, RULES, None),

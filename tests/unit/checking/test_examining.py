@@ -297,7 +297,7 @@ def test_the_age_of_an_image_is_shown(bench: Bench) -> None:
 
     (image,) = [one for one in looked(bench).lines if one.subject == "main/small image"]
 
-    assert image.text == "debian-12 (new, 3d0h old)"
+    assert image.text == "debian-12 (new, 3d old)"
 
 
 def test_the_table_has_each_advice_below_its_finding(bench: Bench) -> None:

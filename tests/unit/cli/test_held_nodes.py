@@ -102,7 +102,7 @@ def test_a_held_node_is_explained(harness: CommandHarness) -> None:
         ({"refused": "too many"}, "it is not kept for ada: too many"),
         (
             {"since_s": None, "ends_s": None},
-            "it is kept for ada for 1h0m once its job lets it go: red",
+            "it is kept for ada for 1h once its job lets it go: red",
         ),
         ({"ends_s": 1e9}, "it is held for ada until 2001-09-09 01:46 UTC (over): red"),
         ({"logins": ()}, "ago nobody that we know was logged in"),

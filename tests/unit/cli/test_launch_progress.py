@@ -51,21 +51,21 @@ def proving(part: str, words: str | None = None) -> Launch:
 @pytest.mark.parametrize(
     ("one", "text"),
     [
-        (launch(Step.PLANNED), "planned for 10m0s"),
-        (launch(Step.BOOTING), "booting for 10m0s"),
+        (launch(Step.PLANNED), "planned for 10m"),
+        (launch(Step.BOOTING), "booting for 10m"),
         (launch(Step.PROVING, active_s=NOW_S - 3.0), "proving for 3s"),
-        (launch(Step.PROVING), "proving for 10m0s"),
-        (proving("connect"), "proving: no answer on port 22 for 4m0s"),
+        (launch(Step.PROVING), "proving for 10m"),
+        (proving("connect"), "proving: no answer on port 22 for 4m"),
         (
             proving("connect", "Connection refused"),
-            "proving: no answer on port 22 for 4m0s (Connection refused)",
+            "proving: no answer on port 22 for 4m (Connection refused)",
         ),
-        (proving("address", "none left"), "proving: no floating IP for 4m0s (none left)"),
-        (proving("host-key", "x"), "proving: not the right host key for 4m0s (x)"),
-        (proving("login", "x"), "proving: no login for 4m0s (x)"),
-        (proving("setup", "setup"), "proving: setup runs for 4m0s"),
-        (proving("check", "clock"), "proving: check clock runs for 4m0s"),
-        (proving("of a later version"), "proving: of a later version for 4m0s"),
+        (proving("address", "none left"), "proving: no floating IP for 4m (none left)"),
+        (proving("host-key", "x"), "proving: not the right host key for 4m (x)"),
+        (proving("login", "x"), "proving: no login for 4m (x)"),
+        (proving("setup", "setup"), "proving: setup runs for 4m"),
+        (proving("check", "clock"), "proving: check clock runs for 4m"),
+        (proving("of a later version"), "proving: of a later version for 4m"),
     ],
 )
 def test_every_step_has_words(one: Launch, text: str) -> None:

@@ -16,6 +16,7 @@ from remuda.cli.overview import nodes, pools, requests, status
 from remuda.model.ids import RequestId
 from remuda.model.node import NodeState
 from remuda.model.status import LabelStatus, PoolStatus, Ruling
+from remuda.moments import lasting
 from remuda.store import paths
 from remuda.store.api import Create
 from requestor.commands.request import request
@@ -306,7 +307,7 @@ def test_durations_are_written_in_two_units() -> None:
         "59s",
         "1m1s",
         "59m59s",
-        "1h0m",
+        "1h",
         "1d1h",
         "19675d22h",
     ]
@@ -316,7 +317,7 @@ def test_durations_are_written_in_two_units() -> None:
 def test_durations_look_as_their_docstring_says() -> None:
     """Whoever writes a table reads it there."""
     sizes = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
-    examples = re.findall(r"``(.+?)``", age.__doc__ or "")
+    examples = re.findall(r"``(.+?)``", lasting.__doc__ or "")
     parts = [re.findall(r"([0-9]+)([dhms])", one) for one in examples]
 
     assert len(examples) > 2

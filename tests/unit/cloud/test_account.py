@@ -30,7 +30,8 @@ clouds:
         ("- a", "good", None, "has no mapping 'clouds'"),
         ("clouds: [good]", "good", None, "has no mapping 'clouds'"),
         ("", "good", None, "has no mapping 'clouds'"),
-        (GOOD, "other", None, "'other'.*not found"),
+        (GOOD, "other", None, "has no cloud 'other'; known here: good"),
+        (GOOD, "goood", None, "has no cloud 'goood'; did you mean 'good'\\? known here: good"),
         (GOOD, "good", "R9", "R9"),
         ("clouds: {good: [1]}", "good", None, "'good'"),
         ("clouds: {good: {auth_type: nonsense}}", "good", None, "'good'"),
@@ -70,6 +71,29 @@ def test_without_a_file_the_client_looks_where_it_always_does(
     monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(tmp_path / "mine.yaml"))
 
     assert load_region(AccountSettings(cloud="good", region="R2")).region_name == "R2"
+
+
+def test_an_unknown_cloud_is_said_with_the_file_that_was_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has named it: it is the one that the client has found."""
+    (tmp_path / "mine.yaml").write_text(GOOD)
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(tmp_path / "mine.yaml"))
+    with pytest.raises(CloudConfigError) as caught:
+        load_region(AccountSettings(cloud="nope"))
+    assert str(caught.value) == f"{tmp_path}/mine.yaml has no cloud 'nope'; known here: good"
+
+
+def test_where_there_is_no_clouds_yaml_it_is_said_where_one_belongs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """None that could be read."""
+    monkeypatch.delenv("OS_CLIENT_CONFIG_FILE", raising=False)
+    monkeypatch.setattr("openstack.config.loader.CONFIG_FILES", [])
+    with pytest.raises(CloudConfigError) as caught:
+        load_region(AccountSettings(cloud="nope"))
+    assert "there is no cloud 'nope', and no clouds.yaml that can be read" in str(caught.value)
+    assert "OS_CLIENT_CONFIG_FILE names one" in str(caught.value)
 
 
 def test_passwords_may_lie_in_a_file_beside(tmp_path: Path) -> None:

@@ -49,7 +49,9 @@ def test_a_cloud_that_the_named_file_lacks(says: Lines, warns: Lines, good: str)
 
     (line,) = says(text)
     assert line.startswith("7:12: providers.osic.cloud: /")
-    assert line.endswith("clouds.yaml has no cloud 'osik'; did you mean 'osic'?")
+    assert line.endswith(
+        "clouds.yaml has no cloud 'osik'; did you mean 'osic'? known here: both, osic"
+    )
     assert says(text, provider="other") == []
     assert len(warns(text, provider="other")) == 1
 
@@ -72,7 +74,9 @@ def test_a_cloud_for_capsules_that_the_file_lacks(says: Lines, warns: Lines, goo
     assert says(text) == []
     (line,) = warns(text)
     assert "capsules.swift.cloud: /" in line
-    assert line.endswith("clouds.yaml has no cloud 'osik'; did you mean 'osic'?")
+    assert line.endswith(
+        "clouds.yaml has no cloud 'osik'; did you mean 'osic'? known here: both, osic"
+    )
 
 
 def test_a_found_clouds_yaml_is_only_warned_by(

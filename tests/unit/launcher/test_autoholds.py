@@ -154,7 +154,7 @@ def test_where_a_request_waits_for_room_nothing_is_kept() -> None:
     made.policy = replace(made.policy, max_hold_age_s=60.0)
     made.blocked.clear()
     (action,) = fate(made)
-    assert "no hold is longer than 1 m" in action.cause
+    assert "no hold is longer than 1m" in action.cause
 
 
 def test_one_machine_at_a_time_is_counted() -> None:

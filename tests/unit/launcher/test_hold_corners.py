@@ -10,7 +10,7 @@ from launcher.hold.actions import AnswerHold, LookIn, NoteHold
 from launcher.hold.extending import by_login, extended
 from launcher.hold.granting import answer
 from launcher.hold.holding import only_answers
-from launcher.hold.limits import over_limit, said_s
+from launcher.hold.limits import over_limit
 from launcher.hold.orders import order
 from launcher.hold.view import Visit
 from launcher.node.actions import Condemn
@@ -136,14 +136,6 @@ def test_a_look_whose_writing_nobody_confirmed_ends_no_other_look(seen_s: float)
         view.launch = replace(view.launch, hold=found.hold)
     made.touch_node(view)
     assert isinstance(next_of(made, view, at(3000.0)), LookIn)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(86_400.0, "1 d"), (7.0, "7 s"), (119.0, "119 s"), (150.0, "2 m")]
-)
-def test_times_are_said_as_people_write_them(seconds: float, said: str) -> None:
-    """In the largest unit that is whole."""
-    assert said_s(seconds) == said
 
 
 def test_a_machine_that_nobody_can_log_in_to_is_not_looked_at() -> None:

@@ -25,7 +25,7 @@ def test_people_are_told_before_the_end_and_looked_for_at_it() -> None:
     assert next_of(made, view, at(2990.0)) is None
     look = next_of(made, view, at(2996.0))
     assert isinstance(look, LookIn)
-    assert look.warning == "This machine is held for ada and is deleted in 10 m."
+    assert look.warning == "This machine is held for ada and is deleted in 10m."
     view.visit = Visit(at_s=NOW.wall_s + 2997.0, logins=(), warned=True)
     found = noted(made, view, at(2998.0))
     assert (found.news, found.hold.warned_s) == (("hold.ending",), NOW.wall_s + 2997.0)
@@ -82,7 +82,7 @@ def test_a_maximum_that_is_newer_than_a_hold_leaves_its_people_a_warning() -> No
         view.node = replace(view.node, state_time_s=since_s, hold_expiration=own_s)
         found = noted(made, view).hold
         assert found.ends_s == found.latest_s == NOW.wall_s + ends_s
-        assert found.bounded == "no hold is longer than 1 h (max-hold-age)"
+        assert found.bounded == "no hold is longer than 1h (max-hold-age)"
 
 
 def test_a_hold_that_others_wrote_for_too_long_ends_at_the_maximum_to_the_millisecond() -> None:

@@ -99,7 +99,7 @@ def test_a_wish_is_granted_to_who_holds_the_lock() -> None:
     [
         ({"contender": "x__lock__0000000000"}, {}, NOT_HELD),
         ({"contender": None}, {}, NOT_HELD),
-        ({"for_s": 7200.0}, {"most_s": 3600.0}, "no hold is longer than 1 h (max-hold-age)"),
+        ({"for_s": 7200.0}, {"most_s": 3600.0}, "no hold is longer than 1h (max-hold-age)"),
         ({}, {"max": 0}, "here keeps 0 held machines already, the limit is 0 (holds: max)"),
         ({}, {"max-per-owner": 0}, "ada has 0 held machines already"),
         ({}, {"max-per-label": 0}, "of label small there are 0 held machines already"),
@@ -301,8 +301,8 @@ def test_its_owner_extends_a_hold_once() -> None:
 @pytest.mark.parametrize(
     ("change", "hold", "why"),
     [
-        ({"by": "eve"}, {}, "it is held for ada: only they, who had it in use, or an operator"),
-        ({"for_s": 90_000.0}, {}, "by 8 h at most"),
+        ({"by": "eve"}, {}, "it is held for ada: only they, or an operator"),
+        ({"for_s": 90_000.0}, {}, "by 8h at most"),
         ({}, {"latest_s": HELD.ends_s}, "the operator's maximum already"),
     ],
 )
@@ -315,6 +315,23 @@ def test_an_extension_that_breaks_a_rule_is_refused_with_it(
     assert found.news == ("hold.not_extended",)
     assert found.hold.ends_s == HELD.ends_s
     assert why in (found.hold.extended[-1].refused or "")
+
+
+@pytest.mark.parametrize(
+    ("hold", "granted"),
+    [
+        ({"source": HoldSource.AUTOHOLD}, False),
+        ({"owner": "unit-tests", "source": HoldSource.ZUUL}, True),
+        ({"owner": ""}, True),
+    ],
+)
+def test_who_had_a_node_in_use_extends_its_hold_only_if_it_is_nobody_elses(
+    *, hold: dict[str, Any], granted: bool
+) -> None:
+    """An autohold's machine is of its owner; Zuul names a job, which is nobody."""
+    made = ruled()
+    found = noted(made, held(made, replace(HELD, **hold), requestor="ci", **extend(by="ci")))
+    assert (found.hold.extended[-1].refused is None) is granted
 
 
 def test_operators_extend_the_holds_of_others() -> None:

@@ -1,8 +1,11 @@
 """Records of take-home images: what is written is read, and states follow their table."""
 
+import json
+
 import pytest
 
 from remuda.insight.takehomes import commands, said
+from remuda.model.codec import CorruptRecordError
 from remuda.model.holdwish import SnapshotWish
 from remuda.model.ids import NodeId, ReplicaId, ServerId
 from remuda.model.takehome import (
@@ -11,6 +14,7 @@ from remuda.model.takehome import (
     TakeHome,
     TakeHomeEvent,
     TakeHomeState,
+    WantedEnd,
     decode_end_wish,
     decode_take_home,
     encode_end_wish,
@@ -58,8 +62,31 @@ FULL = TakeHome(
 def test_a_record_survives() -> None:
     """All of it."""
     assert decode_take_home(NODE, encode_take_home(FULL)) == FULL
-    wish = EndWish(by="ada", at_s=7.0)
-    assert decode_end_wish(NODE, encode_end_wish(wish)) == wish
+    for wish in (EndWish(by="ada", at_s=7.0), EndWish(by="ada", at_s=7.0, token="e1", for_s=60.0)):
+        assert decode_end_wish(NODE, encode_end_wish(wish)) == wish
+
+
+@pytest.mark.parametrize(
+    ("doc", "wants"),
+    [
+        ({"wants": "now"}, WantedEnd.NOW),
+        ({"wants": "later", "token": "e1"}, WantedEnd.LATER),
+        ({}, WantedEnd.NOW),
+        ({"token": "e1"}, WantedEnd.LATER),
+    ],
+)
+def test_a_wish_for_an_end_says_which(doc: dict[str, str], wants: WantedEnd) -> None:
+    """Those of older requestors say so by their token alone."""
+    raw = json.dumps({"schema": 1, "by": "ada", "at_s": 7.0, **doc}).encode()
+    assert decode_end_wish(NODE, raw).wants is wants
+
+
+@pytest.mark.parametrize("doc", [{"wants": "now", "token": "e1"}, {"wants": "later"}])
+def test_a_wish_that_says_two_things_wishes_nothing(doc: dict[str, str]) -> None:
+    """One for more time that has lost its token deletes no image."""
+    raw = json.dumps({"schema": 1, "by": "ada", "at_s": 7.0, **doc}).encode()
+    with pytest.raises(CorruptRecordError, match="wants"):
+        decode_end_wish(NODE, raw)
 
 
 def test_states_follow_the_table() -> None:

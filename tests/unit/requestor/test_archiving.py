@@ -18,6 +18,7 @@ from remuda.model.jobreport import report_of
 from remuda.runtime.clock import SystemClock
 from remuda.ssh.errors import ConnectionLostError
 from remuda.store import paths
+from requestor.commands import keeping_hint
 from requestor.commands.run import run
 from tests.fakes.clock import ManualClock
 from tests.fakes.object_store import FakeObjects, FakeSwift, Fate
@@ -33,6 +34,12 @@ def files(**texts: str) -> bytes:
             info.size = len(text)
             tar.addfile(info, io.BytesIO(text.encode()))
     return b"d" + out.getvalue()
+
+
+@pytest.fixture(autouse=True)
+def _no_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for no launcher that says what it has granted: there is none here."""
+    monkeypatch.setattr(keeping_hint, "DECIDED_S", 0.0)
 
 
 @pytest.fixture

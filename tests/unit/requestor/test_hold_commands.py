@@ -5,6 +5,7 @@ from typing import Any, Final
 import pytest
 
 from remuda.cli.errors import EXIT_MISTAKE, EXIT_TIMEOUT
+from remuda.cli.overview import status
 from remuda.model import node as nodes
 from remuda.model.autohold import decode_autohold
 from remuda.model.hold import Extension, Hold, HoldSource
@@ -12,6 +13,7 @@ from remuda.model.holdwish import HOLD_KEY, wish_of
 from remuda.model.ids import NodeId
 from remuda.model.node import NodeState
 from remuda.store import paths
+from remuda.store.api import Create
 from requestor import holding
 from requestor.commands.autohold import autohold
 from requestor.commands.extend import extend
@@ -77,7 +79,7 @@ def test_a_node_in_use_is_kept_once_its_job_lets_it_go(site: Site) -> None:
     result = site.harness.call(hold, node, *words)
     assert (result.exit_code, result.stdout) == (
         0,
-        f"node {node} is kept for ada for 8h0m, from when its job lets it go\n",
+        f"node {node} is kept for ada for 8h, from when its job lets it go\n",
     )
     wish = wish_of(site.harness.launcher.read_node(node))
     assert wish is not None
@@ -258,7 +260,7 @@ def test_an_autohold_for_longer_than_anybody_keeps_a_machine_is_refused(site: Si
     assert site.harness.call(autohold, *words, "90d").exit_code == 0
     site.harness.launcher.status(max_hold_age_s=14 * 86_400.0)
     result = site.harness.call(autohold, *words, "90d")
-    assert "longer than 14d0h (max-hold-age): --for 90d0h would keep none" in result.stderr
+    assert "longer than 14d (max-hold-age): --for 90d would keep none" in result.stderr
     assert site.harness.call(autohold, *words, "14d").exit_code == 0
 
 
@@ -289,3 +291,22 @@ def test_the_library_keeps_a_node_that_it_holds(bench: Bench) -> None:
     with pytest.raises(InvalidOptionsError):
         node.keep("red", owner="ada", seconds=0.0)
     node.release()
+
+
+@pytest.mark.parametrize(("raw", "why"), [(b"{}", "schema"), (b"[", ""), (b"", "it is empty")])
+def test_an_autohold_that_nobody_can_read_is_named_and_removed_by_force(
+    site: Site, raw: bytes, why: str
+) -> None:
+    """Its record does not say when it is over, nor whose it is: nobody else removes it."""
+    store = site.harness.launcher.store
+    store.ensure(paths.AUTOHOLDS)
+    store.commit([Create(path=paths.autohold("a1"), data=raw)])
+    listed = site.harness.call(autohold, "list").stdout
+    assert f"broken record: a1: {why}" in listed
+    assert "`remuda autohold remove ID --force`" in listed
+    assert "broken record: autohold a1: " in site.harness.call(status).stdout
+    result = site.harness.call(autohold, "remove", "a1", "--requestor", "ada")
+    assert result.exit_code == EXIT_MISTAKE
+    assert "autohold a1 cannot be read; --force removes it anyway" in result.stderr
+    assert site.harness.call(autohold, "remove", "a1", "--force").exit_code == 0
+    assert "no autoholds" in site.harness.call(autohold, "list").stdout

@@ -219,3 +219,17 @@ def test_a_hold_shows_why_it_became_no_image(site: Site) -> None:
     assert note(site) is None
     site.image(TakeHomeState.FAILED, failure="quiet: secret in /tmp/left")
     assert note(site) == "there is no image: quiet: secret in /tmp/left; the hold is as it was"
+
+
+def test_an_image_is_its_owners_to_give_back(site: Site) -> None:
+    """Not of whoever had its machine in use, unless its record does not say by whose word."""
+    site.image(TakeHomeState.WHOLE, requestor="ci", source=HoldSource.AUTOHOLD)
+    result = site.harness.call(release, site.node, "--requestor", "ci")
+    assert result.exit_code == EXIT_MISTAKE
+    assert f"the image of node {site.node} is of ada, not ci; --force takes it" in result.stderr
+    assert site.wish() is None
+    stored = site.store.read(paths.take_home(site.node))
+    assert stored is not None
+    older = replace(decode_take_home(site.node, stored.value), source=None)
+    site.store.commit([Set(path=stored.path, data=encode_take_home(older), version=-1)])
+    assert site.harness.call(release, site.node, "--requestor", "ci").exit_code == 0

@@ -1,7 +1,8 @@
 """What is said after a failed run: what an autohold has kept, or how to keep the next machine."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 import pytest
@@ -14,7 +15,7 @@ from remuda.model.node import NodeState
 from remuda.store import paths
 from remuda.store.api import Create, StoreAwayError
 from requestor.commands import keeping_hint
-from requestor.commands.keeping_hint import tell_kept
+from requestor.commands.keeping_hint import tell_held, tell_kept
 from tests.fakes.clock import ManualClock
 from tests.support.commands import CommandHarness
 from tests.support.keeping import NOW_S, Granting
@@ -76,6 +77,17 @@ class Bench:
 
     def tell(self, *, during: Callable[[], None] = lambda: None) -> list[str]:
         """Tell what became of the node; something happens once it was looked at."""
+        self._tell(tell_kept, during)
+        return [event for event, _, _ in self.told.said]
+
+    def tell_held(self, *, during: Callable[[], None] = lambda: None) -> tuple[str, dict[str, Any]]:
+        """Tell for how long the node is held, for which an hour was wished."""
+        self._tell(partial(tell_held, for_s=3600.0), during)
+        ((event, sentence, facts),) = self.told.said
+        assert event == "held"
+        return sentence, facts
+
+    def _tell(self, teller: Callable[..., None], during: Callable[[], None]) -> None:
         node = Failed(self.id, "small", facts_of(self.launcher.read_node(self.id)))
         store, clock = self.harness.zookeeper.connect(), ManualClock()
         read = store.read
@@ -87,8 +99,7 @@ class Bench:
             return found
 
         store.read = looked  # type: ignore[method-assign]
-        tell_kept(self.told, store, clock, [node])  # type: ignore[arg-type,list-item]
-        return [event for event, _, _ in self.told.said]
+        teller(self.told, store, clock, [node])
 
 
 @pytest.fixture(autouse=True)
@@ -151,3 +162,41 @@ def test_what_cannot_be_known_is_not_told() -> None:
     told = Told()
     tell_kept(told, bench.launcher.store, ManualClock(), [])  # type: ignore[arg-type]
     assert told.said == []
+
+
+GRANTED: Final = replace(HELD, source=HoldSource.REQUESTOR, autohold=None)
+BOUNDED: Final = "no hold is longer than 1m (max-hold-age)"
+
+
+@pytest.mark.parametrize(
+    ("hold", "how", "seconds"),
+    [
+        (replace(GRANTED, for_s=3600.0001), "1h", 3600),
+        (replace(GRANTED, bounded=BOUNDED), f"1m ({BOUNDED})", 60),
+    ],
+)
+def test_of_a_machine_that_was_set_held_it_is_said_what_was_granted(
+    hold: Hold, how: str, seconds: int
+) -> None:
+    """Not what was wished; its launcher may take a moment."""
+    bench = Bench(NodeState.HOLD)
+    sentence, facts = bench.tell_held(during=lambda: Granting(bench.launcher).put(bench.id, hold))
+    assert sentence.startswith(f"node {bench.id} is held for {how}: remuda ssh {bench.id}; ")
+    assert (facts["seconds"], facts["ends_at_s"]) == (seconds, hold.ends_s)
+    assert facts["bounded"] == hold.bounded
+
+
+@pytest.mark.parametrize("fault", [None, StoreAwayError("gone")])
+def test_what_was_wished_is_called_so_if_no_launcher_has_answered(
+    fault: StoreAwayError | None,
+) -> None:
+    """Whoever waits does not wait for long, and the machine is held all the same."""
+    bench = Bench(NodeState.HOLD)
+
+    def look() -> None:
+        if fault is not None:
+            raise fault
+
+    sentence, facts = bench.tell_held(during=look)
+    assert "is held for 1h, as wished; its launcher has not answered yet" in sentence
+    assert (facts["seconds"], facts["ends_at_s"], facts["bounded"]) == (3600.0, None, None)

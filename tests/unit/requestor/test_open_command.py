@@ -177,7 +177,7 @@ def test_a_node_for_longer_than_anybody_holds_one_is_refused(harness: CommandHar
     harness.launcher.status(max_hold_age_s=14 * 86_400.0)
     result = harness.call(open_hold, NODE, "--for", "60d", "--requestor", "ada")
     assert result.exit_code == EXIT_MISTAKE
-    assert "(max-hold-age): --for 60d0h would keep none" in result.stderr
+    assert "(max-hold-age): --for 60d would keep none" in result.stderr
     assert not harness.launcher.store.children(paths.REQUESTS)
 
 

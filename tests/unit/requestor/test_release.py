@@ -1,8 +1,11 @@
 """`remuda release` and `remuda ssh`: ours at once, a stranger's only by force."""
 
+from dataclasses import replace
+
 import pytest
 
-from remuda.model.ids import RequestId
+from remuda.model.hold import Hold, HoldSource
+from remuda.model.ids import NodeId, RequestId
 from remuda.model.jobreport import report_of
 from remuda.model.node import NodeState
 from remuda.model.request import RequestState
@@ -14,6 +17,7 @@ from requestor.commands.request import request
 from requestor.commands.ssh import ssh
 from requestor.context import default_requestor
 from tests.support.commands import CommandHarness
+from tests.support.keeping import Granting
 
 
 @pytest.fixture
@@ -90,6 +94,31 @@ def test_release_gives_held_and_kept_nodes_back(harness: CommandHarness) -> None
 
     assert harness.call(release, held, for_us, kept).exit_code == 0
     assert the_nodes(harness) == [NodeState.USED] * 3
+
+
+def test_release_leaves_a_machine_that_is_held_for_another(harness: CommandHarness) -> None:
+    """Also to who had it in use: its launcher says for whom it is held."""
+    me = default_requestor()
+    theirs = harness.launcher.ready_node(state=NodeState.HOLD, requestor=me, hold_job="ada")
+    claimed = harness.launcher.ready_node(state=NodeState.HOLD, requestor=me, hold_job=me)
+    hold = Hold(owner="ada", reason="", source=HoldSource.AUTOHOLD, for_s=60.0)
+    Granting(harness.launcher).put(NodeId(claimed), replace(hold, since_s=1.0, ends_s=2.0))
+    for node in (theirs, claimed):
+        result = harness.call(release, node)
+        assert result.exit_code == 2
+        assert f"node {node} is held for ada, not {me}; --force takes it away" in result.stderr
+    forced = harness.call(release, claimed, "--force")
+    assert forced.stdout == f"node {claimed} was held, of ada, and is given back\n"
+
+
+def test_release_gives_back_what_zuul_holds_for_a_job(harness: CommandHarness) -> None:
+    """Nobody is called as the job, so that Zuul's own name counts."""
+    me = default_requestor()
+    zuul = {"zuul_system": "x"}
+    held = harness.launcher.ready_node(
+        state=NodeState.HOLD, requestor=me, hold_job="unit", user_data=zuul
+    )
+    assert harness.call(release, held).exit_code == 0
 
 
 @pytest.mark.parametrize(
