@@ -162,6 +162,7 @@ class _Control:
                 "ssh_user": cloud.config.ssh_user,
                 "address_range": str(cloud.host.claim.network),
                 "faults": len(cloud.faults.rules),
+                "projects": {one.name: one.id for one in cloud.accounts.projects.values()},
                 "regions": {region.name: _region_doc(region) for region in cloud.regions},
             }
         )

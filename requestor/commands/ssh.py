@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from remuda.cli.caveats import unknown
 from remuda.cli.completing import complete_nodes
@@ -40,7 +41,8 @@ from requestor.owning import node_owner
     metavar="KEYFILE",
     envvar="REMUDA_IDENTITY",
     type=click.Path(exists=True, dir_okay=False),
-    help="Private key for the login. [env: REMUDA_IDENTITY]",
+    help="Private key for the login, and no certificate. [env: REMUDA_IDENTITY, where no "
+    "certificate is to be had]",
 )
 @owner_options("Even to a machine that is somebody else's.")
 @click.option(
@@ -80,15 +82,21 @@ def ssh(
         )
     with tempfile.TemporaryDirectory(prefix="remuda-ssh-") as folder, ExitStack() as visit:
         hosts = Path(folder) / "known_hosts"
-        if identity is None and record.state is NodeState.HOLD:
+        if record.state is NodeState.HOLD and not _insists_on_key():
             store = visit.enter_context(context.store())
             made = certified(store, context.clock, record, Path(folder), me=me)
-            identity = visit.enter_context(made) or None
+            identity = visit.enter_context(made) or identity
             # A machine whose hold has just begun may have got another host key in between.
             facts = replace(facts, host_keys=facts_of(_read(store, node)).host_keys)
         hosts.write_text(known_hosts(facts))
         code = _run(ssh_arguments(facts, hosts, identity, command))
     raise click.exceptions.Exit(code)
+
+
+def _insists_on_key() -> bool:
+    """Say whether the key was named for this very visit: the environment has it for all of them."""
+    source = click.get_current_context().get_parameter_source("identity")
+    return source is ParameterSource.COMMANDLINE
 
 
 def _read(store: Store, node: str) -> Node:

@@ -3,9 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-#: Long enough for anything but an image on a busy machine.
-USUAL_S: Final = 240.0
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
@@ -113,10 +110,10 @@ NOT_CARRIED_OUT: Final[dict[str, str]] = {
         "shows what is said of a mistake: tests/unit/config/test_reference.py"
     ),
     "docs/diagnosis.md: remuda hold 3000000001 --snapshot": (
-        "tests/e2e/test_take_home.py does so, with two projects"
+        "tests/e2e/test_dev_diagnosis.py does so, in `remuda dev` with a failed job"
     ),
     "docs/diagnosis.md: remuda open 3000000001": (
-        "tests/e2e/test_take_home.py does so, with an image that is there"
+        "tests/e2e/test_dev_diagnosis.py does so, with the image of a failed job"
     ),
     "docs/images/capture.md: remuda request setup": (
         "tests/e2e/test_capture.py does so, with an image that may be captured"

@@ -4,23 +4,17 @@ docs/operations.md has a test of its own, which needs several hosts: test_operat
 """
 
 import json
-import os
 import re
 import shutil
-import signal
-import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from tests.e2e.manual import CARRIED_OUT, NOT_CARRIED_OUT, USUAL_S, Way
+from tests.e2e.manual import CARRIED_OUT, NOT_CARRIED_OUT, Way
 from tests.support import stage as stages
-from tests.support.deadline import wait_for
+from tests.support.dev import Dev, running_dev
 from tests.support.manual import Block, pages, shell_blocks
-from tests.support.processes import Process
 
 _OPERATIONS: Final = "docs/operations.md"
 _BLOCKS: Final = {
@@ -29,8 +23,6 @@ _BLOCKS: Final = {
     for block in shell_blocks(page)
     if block.page != _OPERATIONS or block.text.startswith("$ ")
 }
-#: Of the whole of `remuda dev`, with a machine of each kind.
-_UP_S: Final = 120.0
 
 
 def known_as(name: str, table: dict[str, Any]) -> list[str]:
@@ -47,65 +39,16 @@ def test_every_block_is_carried_out_or_has_a_reason() -> None:
     assert {key for keys in found.values() for key in keys} == set(tables)
 
 
-@dataclass(frozen=True)
-class Dev:
-    """A running `remuda dev`."""
-
-    folder: Path
-    environ: dict[str, str]
-
-    def run(self, command: str, until: str = "") -> tuple[int, str]:
-        """Run a command; one with *until* is stopped by SIGINT once it has printed that."""
-        log = self.folder / "command.log"
-        log.unlink(missing_ok=True)
-        shell = ["bash", "-c", f"exec {command}" if until else command]
-        process = Process("command", shell, log, env=self.environ, cwd=self.folder)
-        try:
-            wait_for(
-                lambda: not process.alive or (until and until in process.text()),
-                USUAL_S,
-                f"{command}: {process.text()[-2000:]}",
-            )
-            if until and process.alive:
-                process.signal(signal.SIGINT)
-                process.stop(30.0)
-                return 0, process.text()
-            return process.stop(), process.text()
-        finally:
-            process.stop()
-
-
 @pytest.fixture(scope="module")
 def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
     """Give a `remuda dev`, with what the examples take for granted in its folder."""
     if why := stages.missing():
         pytest.skip(why)
-    folder = tmp_path_factory.mktemp("dev")
-    ready = folder / "ready.json"
-    process = Process.python(
-        "dev",
-        "remuda",
-        *("dev", "--dir", str(folder / "here"), "--ready-file", str(ready)),
-        log=folder / "dev.log",
-        last_signal=signal.SIGTERM,
-    )
-    try:
-        wait_for(lambda: ready.exists() or not process.alive, _UP_S, "remuda dev")
-        assert process.alive, process.tail()
-        doc = json.loads(ready.read_text())
-        here = folder / "here"
-        scripts = Path(sys.executable).parent
-        environ = {
-            "PATH": f"{scripts}:{os.environ['PATH']}",
-            "HOME": str(folder),
-            **doc["environment"],
-        }
-        (here / "run-tests.sh").write_text("#!/bin/sh\necho tested\n")
-        (here / "run-tests.sh").chmod(0o755)
-        (here / "src").mkdir()
-        yield Dev(here, environ)
-    finally:
-        process.stop(30.0)
+    with running_dev(tmp_path_factory.mktemp("dev")) as made:
+        (made.folder / "run-tests.sh").write_text("#!/bin/sh\necho tested\n")
+        (made.folder / "run-tests.sh").chmod(0o755)
+        (made.folder / "src").mkdir()
+        yield made
 
 
 def filled_in(dev: Dev, text: str, way: Way) -> str:

@@ -4,19 +4,17 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 import pytest
 
-from remuda.cloud.account import AccountSettings
-from remuda.cloud.api import GoneError, ServerSpec, ServerStatus
+from remuda.cloud.api import GoneError, ServerStatus
 from remuda.cloud.image_store import StoredImage
-from remuda.cloud.openstack import CloudSettings, OpenStackCloud
-from remuda.cloud.sizes import FlavorWanted
+from remuda.cloud.openstack import OpenStackCloud
 from remuda.model import tags
-from remuda.model.ids import ProviderName, ServerId
-from remuda.runtime.clock import SystemClock
 from remuda.store import paths
 from tests.e2e.test_images import builder
+from tests.support.accounts import account, boots_in
 from tests.support.stage import Doc, Stage, open_stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk]
@@ -90,42 +88,24 @@ def on(stage: Stage, node: str, script: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def cloud_of(stage: Stage, user: str) -> OpenStackCloud:
-    """Return the cloud as one of its users sees it; empty: as the installation does."""
-    account = AccountSettings(
-        cloud=f"cloud-a{user}", region=None, clouds_file=str(stage.folder / "clouds.yaml")
-    )
-    owner = tags.Owner(installation="x", provider=ProviderName("alpha"))
-    settings = CloudSettings(account=account, owner=owner, rate_per_s=100.0)
-    return OpenStackCloud(settings, clock=SystemClock())
+def cloud_of(stage: Stage, user: str) -> AbstractContextManager[OpenStackCloud]:
+    """Give the cloud as one of its users sees it; empty: as the installation does."""
+    return account(stage.folder / "clouds.yaml", f"cloud-a{user}")
 
 
 def project(stage: Stage, user: str) -> str:
     """Return the id of a user's project."""
-    cloud = cloud_of(stage, user)
-    try:
+    with cloud_of(stage, user) as cloud:
         return cloud.image_store().project()
-    finally:
-        cloud.close()
 
 
 def image_of(stage: Stage, image: str) -> StoredImage | None:
     """Return an image as its owner sees it; None: it is gone."""
-    cloud = cloud_of(stage, "")
-    try:
-        return cloud.image_store().get_image(image)
-    except GoneError:
-        return None
-    finally:
-        cloud.close()
-
-
-def boots_in(cloud: OpenStackCloud, image: str) -> ServerId:
-    """Boot an image as the developer does, by its id; return the server."""
-    seen = cloud.image_store().get_image(image)
-    flavor = cloud.find_flavor(FlavorWanted(name="m1.small"))
-    spec = ServerSpec(name="failed", image=seen, flavor=flavor, tags={}, networks=("public",))
-    return cloud.create_server(spec)
+    with cloud_of(stage, "") as cloud:
+        try:
+            return cloud.image_store().get_image(image)
+        except GoneError:
+            return None
 
 
 def taken(stage: Stage, node: str) -> Doc | None:
@@ -153,15 +133,12 @@ def test_a_failed_machine_boots_in_another_project(stage: Stage) -> None:
     stage.until(lambda: node not in stage.nodes(), "the machine to go", IMAGE_S)
     stage.until(lambda: stage.clouds["a"].servers() == 0, "its server to be gone", IMAGE_S)
 
-    cloud = cloud_of(stage, "-dev")
-    try:
+    with cloud_of(stage, "-dev") as cloud:
         server = boots_in(cloud, image)
         stage.until(
             lambda: cloud.get_server(server).status is ServerStatus.ACTIVE, "it to boot", IMAGE_S
         )
         cloud.delete_server(server)
-    finally:
-        cloud.close()
 
     more = remuda(stage, "extend", node, "--for", "2d", "--json")
     assert more.returncode == 0, more.stderr

@@ -162,3 +162,4 @@ def test_state_summary(api: Sandbox, cloud: Connection) -> None:
     assert (state["machines"], state["system"]) == ("none", "host")
     assert state["regions"]["north"]["server_states"] == {"ACTIVE": 1}
     assert state["regions"]["north"]["ports"] == 1
+    assert state["projects"]["demo"] == cloud.current_project_id

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -20,10 +21,11 @@ import click
 import yaml
 
 from remuda.cli import output
-from remuda.cli.dev import recipe
+from remuda.cli.dev import keeping, recipe
+from remuda.cli.dev.announcement import announcement
 from remuda.cli.dev.children import ChildEndedError, ChildProcesses
 from remuda.cli.dev.control import ControlFailedError, why_no_images
-from remuda.cli.dev.keys import write_key
+from remuda.cli.dev.keys import write_keys
 from remuda.cli.dev.plan import (
     CLOUDS_MAX,
     DevPlan,
@@ -35,10 +37,12 @@ from remuda.cli.dev.plan import (
 )
 from remuda.cli.dev.reviving import Reviver
 from remuda.cli.dev.starting import controls, revivable, start_clouds, start_serving
+from remuda.cli.dev.yamltext import readable
 from remuda.cli.errors import CommandFailedError, MistakeError, PlainCommand
 from remuda.cli.extras import need
 from remuda.cli.terminal import say
 from remuda.runtime.clock import SystemClock
+from remuda.runtime.ports import kept_port
 from remuda.store.embedded import EmbeddedServer, ServerOptions
 
 #: A folder with this file in it is ours to write into again.
@@ -134,7 +138,6 @@ def dev(
     with ExitStack() as undo:
         undo.enter_context(_terminable())
         place = _folder(folder, undo)
-        port = _ssh_port()
         plan = DevPlan(
             folder=place,
             clouds=clouds_of(place, clouds, Places(places)),
@@ -143,8 +146,10 @@ def dev(
             own_network=own_network,
             boot_s=boot_s,
             user=pwd.getpwuid(os.getuid()).pw_name,
-            ssh_port=port,
+            ssh_port=_ssh_port(),
         )
+        if not no_launchers:
+            plan = replace(plan, web_ports=_web_ports(plan, undo))
         server = undo.enter_context(
             EmbeddedServer(ServerOptions(folder=place / "zookeeper", session_s_max=60.0))
         )
@@ -153,19 +158,14 @@ def dev(
         children.watch("zookeeper", server.pid, place / "zookeeper" / "zookeeper.log")
         try:
             start_clouds(plan, children)
-            plan = replace(plan, no_images=why_no_images(one.state() for one in controls(plan)))
+            plan = _told(plan)
             _write(plan, server.hosts)
             if not no_launchers:
                 start_serving(plan, children, server.hosts, clock)
-            facts = _note(plan, server, children, ready_file)
-            _announce(plan, facts, as_json=as_json)
-            Reviver(
-                children,
-                [] if no_launchers else revivable(plan),
-                tell=lambda sentence: say(f"remuda: {sentence}", err=True),
-                revived=lambda: _note(plan, server, children, ready_file),
-                clock=clock,
-            ).watch()
+            note = partial(_note, plan, server, children, ready_file)
+            _announce(plan, note(), as_json=as_json)
+            names = [] if no_launchers else revivable(plan)
+            Reviver(children, names, tell=_tell, revived=note, clock=clock).watch()
         except (ChildEndedError, ControlFailedError) as failed:
             raise CommandFailedError(str(failed), 1) from failed
 
@@ -232,13 +232,25 @@ def _ssh_port() -> int:
     return _SSH_PORTS[-1]
 
 
+def _web_ports(plan: DevPlan, undo: ExitStack) -> dict[str, int]:
+    """Return a port for the page of each launcher, ours until the end."""
+    return {one.provider: undo.enter_context(kept_port()) for one in plan.clouds}
+
+
+def _told(plan: DevPlan) -> DevPlan:
+    """Return a plan with what the sandboxes say of themselves."""
+    states = [one.state() for one in controls(plan)]
+    project = states[0]["projects"][keeping.DEVELOPER]
+    return replace(plan, no_images=why_no_images(states), project=project)
+
+
 def _write(plan: DevPlan, hosts: tuple[str, ...]) -> None:
     documents = [yaml.safe_load(cloud.clouds_file.read_text()) for cloud in plan.sandboxes]
     _write_private(plan.clouds_file, yaml.safe_dump(merged_clouds(documents)))
-    write_key(plan.key_file)
+    write_keys(plan)
     if not plan.no_images and not plan.script_file.exists():
         plan.script_file.write_text(recipe.SCRIPT)  # it stays as somebody has changed it
-    plan.config_file.write_text(yaml.safe_dump(remuda_document(plan, hosts), sort_keys=False))
+    plan.config_file.write_text(readable(remuda_document(plan, hosts)))
     exports = [f"export {key}={shlex.quote(value)}\n" for key, value in environment(plan).items()]
     plan.env_file.write_text("".join(exports))
 
@@ -261,6 +273,13 @@ def _facts(plan: DevPlan, server: EmbeddedServer, children: ChildProcesses) -> d
         "providers": {cloud.provider: cloud.cloud for cloud in plan.clouds},
         "image": None if plan.no_images else recipe.IMAGE,
         "no_images": plan.no_images or None,
+        "pages": plan.pages,
+        "developer": {
+            "name": keeping.DEVELOPER,
+            "key": str(plan.developer_key),
+            "cloud": plan.developer_cloud,
+            "project": plan.project,
+        },
         "pids": {"dev": os.getpid(), **children.pids},
     }
 
@@ -291,50 +310,14 @@ def _warn_root() -> None:
         )
 
 
+def _tell(sentence: str) -> None:
+    say(f"remuda: {sentence}", err=True)
+
+
 def _announce(plan: DevPlan, facts: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         output.emit_json(facts)
         return
-    cloud = plan.clouds[0].cloud
     # It is another project's, and no part of what we install.
     bare = "" if shutil.which("openstack") else "    (Debian: python3-openstackclient)"
-    say(
-        f"""Everything is up, in {plan.folder}. In another terminal:
-
-  . {shlex.quote(str(plan.env_file))}
-  remuda nodes --watch
-  remuda run small -- hostname
-  remuda status
-  openstack --os-cloud {cloud} server list{bare}
-
-A job that fails can leave its machine to you (docs/diagnosis.md):
-
-  remuda run small --hold-on-failure -- false    (prints its NODE)
-  remuda holds
-  remuda ssh NODE
-  remuda release NODE
-
-{_of_images(plan)}
-
-Ctrl-C ends it."""
-    )
-
-
-def _of_images(plan: DevPlan) -> str:
-    if plan.no_images:
-        return f"No image is made here: {plan.no_images}."
-    image, label = recipe.IMAGE, recipe.LABEL
-    return f"""The image {image} is made by {plan.script_file}; label {label} boots it:
-
-  remuda image list
-  remuda image log {image} --follow
-  remuda run {label} -- release
-  remuda image build {image} --wait    (or change the script)
-  remuda image rollback {image}
-
-The image {recipe.CAPTURED} is what a job makes of its machine; label {recipe.CAPTURED} boots it:
-
-  remuda request {recipe.CAPTURED_OF} --wait --detach    (prints its NODE)
-  remuda image capture NODE --as {recipe.CAPTURED}
-
-The image {recipe.ON_DEMAND} is made on the first use of label {recipe.ON_DEMAND}."""
+    say(announcement(plan, bare=bare))

@@ -1,12 +1,12 @@
 """What `remuda dev` writes down before it starts anything. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from remuda.cli.dev import recipe
+from remuda.cli.dev import keeping, recipe
 
 #: Providers and clouds have names that one can say; more clouds help nobody on one machine.
 _NAMES: Final = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta")
@@ -22,7 +22,13 @@ _OF_IMAGES: Final[Mapping[str, str]] = {
     recipe.ON_DEMAND: recipe.ON_DEMAND,
 }
 _CHECKS: Final = [{"disk": {"free": "64MiB"}}, {"clock": {"skew": "10s"}}]
-_POOL_SERVERS_MAX: Final = 6
+_POOL_SERVERS_MAX: Final = 8
+_LOOPBACK: Final = "127.0.0.1"
+#: Of a sandbox whose users are not the providers', as the sandbox has them if it is told of none.
+_USUAL_USERS: Final = (
+    {"name": "demo", "projects": ["demo"]},
+    {"name": "admin", "projects": ["admin", "demo"], "roles": ["admin", "member", "reader"]},
+)
 
 
 class Places(StrEnum):
@@ -73,6 +79,8 @@ class DevPlan:
         user: Login user of the machines.
         ssh_port: Where they listen.
         no_images: Why no image can be made here; empty: one is.
+        project: Id of the developer's project, in each sandbox.
+        web_ports: Of the launchers' status endpoints, by provider; not in it: any free one.
     """
 
     folder: Path
@@ -84,6 +92,8 @@ class DevPlan:
     system: str = "auto"
     own_network: bool = False
     no_images: str = ""
+    project: str = ""
+    web_ports: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def sandboxes(self) -> tuple[DevCloud, ...]:
@@ -123,6 +133,31 @@ class DevPlan:
         return self.folder / recipe.SCRIPT_NAME
 
     @property
+    def authority_file(self) -> Path:
+        """The private key of the authority for certificates."""
+        return self.folder / "ssh-ca"
+
+    @property
+    def developer_key(self) -> Path:
+        """The developer's private key."""
+        return self.folder / keeping.DEVELOPER
+
+    @property
+    def developer_cloud(self) -> str:
+        """Where the developer has an account of their own, in the first sandbox."""
+        return f"{self.clouds[0].cloud}-{keeping.DEVELOPER}"
+
+    @property
+    def pages(self) -> dict[str, str]:
+        """Where a browser finds each launcher, by provider."""
+        return {name: f"http://{_LOOPBACK}:{port}/" for name, port in self.web_ports.items()}
+
+    @property
+    def capsule_folder(self) -> Path:
+        """Where whole capsules are kept."""
+        return self.folder / "capsules"
+
+    @property
     def builder_folder(self) -> Path:
         """Where the builder keeps its files."""
         return self.folder / "builder"
@@ -151,10 +186,11 @@ def sandbox_document(plan: DevPlan, cloud: DevCloud) -> dict[str, Any]:
     """Return the configuration of one sandbox, which *cloud* is the first to use."""
     sharing = plan.sharing(cloud)
     users = [{"name": one.user, "projects": [one.user]} for one in sharing if one.user]
+    developer = {"name": keeping.DEVELOPER, "projects": [keeping.DEVELOPER]}
     return {
         "cloud": cloud.cloud,
         "regions": list(dict.fromkeys(one.region for one in sharing)),
-        **({"users": users} if users else {}),
+        "users": [*(users or _USUAL_USERS), developer],
         "quota": {"instances": 10 * len(sharing), "cores": 20 * len(sharing)},
         # The first free range: somebody else may try this on the same machine.
         "address_range": "auto",
@@ -196,12 +232,21 @@ def remuda_document(plan: DevPlan, zookeeper_hosts: Sequence[str]) -> dict[str, 
                 "priority": 100 + i,
                 "ssh-key-file": str(plan.key_file),
                 "list-period": "0.5s",
+                **_web(plan, cloud),
                 "pools": {"main": _pool(plan)},
             }
             for i, cloud in enumerate(plan.clouds)
         },
         **({} if plan.no_images else {"images": _images(plan)}),
+        "developers": keeping.developers(plan.developer_key.with_suffix(".pub")),
+        "holds": keeping.holds(plan.authority_file, images=not plan.no_images),
+        "capsules": keeping.capsules(plan.capsule_folder, plan.clouds[0].cloud),
     }
+
+
+def _web(plan: DevPlan, cloud: DevCloud) -> dict[str, Any]:
+    port = plan.web_ports.get(cloud.provider)
+    return {} if port is None else {"web": {"listen": _LOOPBACK, "port": port}}
 
 
 def _pool(plan: DevPlan) -> dict[str, Any]:

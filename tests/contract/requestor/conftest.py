@@ -54,7 +54,7 @@ class Bench:
 @pytest.fixture(autouse=True)
 def _key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who asks for machines has a key to log in with."""
-    write_key(tmp_path / "key")
+    write_key(tmp_path / "key", "dev")
     monkeypatch.setenv("REMUDA_IDENTITY", str(tmp_path / "key"))
 
 

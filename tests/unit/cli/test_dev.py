@@ -16,10 +16,11 @@ import yaml
 from click.testing import CliRunner
 
 from remuda.cli.dev import recipe
+from remuda.cli.dev.announcement import announcement
 from remuda.cli.dev.children import ChildEndedError, ChildProcesses
 from remuda.cli.dev.command import _folder, dev
 from remuda.cli.dev.control import why_no_images
-from remuda.cli.dev.keys import write_key
+from remuda.cli.dev.keys import write_key, write_keys
 from remuda.cli.dev.plan import (
     CLOUDS_MAX,
     DevPlan,
@@ -30,6 +31,7 @@ from remuda.cli.dev.plan import (
     sandbox_document,
 )
 from remuda.cli.dev.reviving import DEATHS_WITHIN_S, Reviver
+from remuda.cli.dev.yamltext import readable
 from remuda.cli.errors import MistakeError
 from remuda.config.loader import read
 from remuda.runtime.clock import SystemClock
@@ -73,6 +75,46 @@ def test_the_sandbox_understands_its_configuration(tmp_path: Path) -> None:
     assert config.cloud == "cloud-b"
     assert (config.address_range, config.ssh_port) == ("auto", 2222)
     assert {one.name for one in config.flavors} == {"m1.small", "m1.large"}
+    assert [one.name for one in config.users] == ["demo", "admin", "ada"]
+
+
+@pytest.mark.parametrize("no_images", ["", "its machines are of kind plain"])
+def test_what_is_said_at_the_start_fits_on_a_screen(tmp_path: Path, no_images: str) -> None:
+    """And names nothing that is not there."""
+    ports = {"alpha": 2344, "beta": 2345}
+    plan = replace(plan_in(tmp_path), no_images=no_images, web_ports=ports, project="5e1f")
+    text = announcement(plan, bare="")
+
+    assert text.count("\n") < 36
+    assert "http://127.0.0.1:2344/ (alpha), http://127.0.0.1:2345/ (beta)" in text
+    assert ("--snapshot --share-with 5e1f" in text) == (not no_images)
+    assert ("remuda image list" in text) == (not no_images)
+    assert "No launcher runs." in announcement(plan_in(tmp_path), bare="")
+
+
+def test_what_is_written_can_be_copied_in_parts() -> None:
+    """Nothing refers to another place; scripts are as they were, short mappings in one line."""
+    check = [{"disk": {"free": "64MiB"}}]
+    labels = {"small": {"checks": check}, "big": {"checks": check, "setup": "a\nb\n"}}
+
+    assert (
+        readable({"clouds-file": "/x", "labels": labels})
+        == """\
+clouds-file: /x
+
+# What jobs may ask for.
+labels:
+  small:
+    checks:
+    - disk: {free: 64MiB}
+  big:
+    checks:
+    - disk: {free: 64MiB}
+    setup: |
+      a
+      b
+"""
+    )
 
 
 def test_machines_may_have_networks_of_their_own(tmp_path: Path) -> None:
@@ -86,13 +128,15 @@ def test_machines_may_have_networks_of_their_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize("no_images", ["", "they are of kind plain"])
 def test_remuda_understands_its_configuration(tmp_path: Path, no_images: str) -> None:
     """The loader is the judge, with keys and clouds in place."""
-    plan = replace(plan_in(tmp_path), no_images=no_images)
-    write_key(plan.key_file)
+    ports = {"alpha": 2344, "beta": 2345}
+    plan = replace(plan_in(tmp_path), no_images=no_images, web_ports=ports)
+    write_keys(plan)
     plan.script_file.write_text(recipe.SCRIPT)
+    document = remuda_document(plan, ["127.0.0.1:2181"])
     auth = {"auth_url": "http://127.0.0.1:1/", "username": "u", "password": "p"}
     documents = [{"clouds": {one.cloud: {"auth": auth}}} for one in plan.clouds]
     plan.clouds_file.write_text(yaml.safe_dump(merged_clouds(documents)))
-    plan.config_file.write_text(yaml.safe_dump(remuda_document(plan, ["127.0.0.1:2181"])))
+    plan.config_file.write_text(readable(document))
     reading = read(plan.config_file)
 
     assert reading.problems == ()
@@ -104,6 +148,11 @@ def test_remuda_understands_its_configuration(tmp_path: Path, no_images: str) ->
     }
     assert set(reading.config.images) == (set() if no_images else {"tools", "oneiric", "seldom"})
     assert set(reading.config.providers) == {"alpha", "beta"}
+    assert reading.config.web_of("beta").port == 2345
+    assert set(reading.config.developers) == {"ada"}
+    assert (reading.config.holds.snapshots is None) == bool(no_images)
+    assert reading.config.holds.certificates is not None
+    assert yaml.safe_load(plan.config_file.read_text()) == document
     assert environment(plan)["REMUDA_CONFIG"] == str(plan.config_file)
 
 
@@ -130,13 +179,13 @@ def test_images_are_made_of_machines_with_files_of_their_own(
 def test_the_key_is_private_and_stays(tmp_path: Path) -> None:
     """A second start must not lock out whoever copied the key."""
     path = tmp_path / "key"
-    write_key(path)
+    write_key(path, "ours")
     before = path.read_text()
-    write_key(path)
+    write_key(path, "ours")
 
     assert path.read_text() == before
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert (tmp_path / "key.pub").read_text().startswith(line_of(load_key(str(path))))
+    assert (tmp_path / "key.pub").read_text() == f"{line_of(load_key(str(path)))} ours\n"
 
 
 def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
@@ -212,6 +261,7 @@ def test_dev_comes_up_tells_where_everything_is_and_ends(tmp_path: Path) -> None
         assert facts["providers"] == {"alpha": "cloud-a"}
         assert facts["image"] is None
         assert "kind none" in facts["no_images"]
+        assert (facts["pages"], facts["developer"]["cloud"]) == ({}, "cloud-a-ada")
     finally:
         code = process.stop()
     assert code == 0, process.tail()

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from remuda.cli.dev import recipe
-from remuda.cli.dev.keys import write_key
+from remuda.cli.dev.keys import write_keys
 from remuda.cli.dev.plan import (
     DevPlan,
     Places,
@@ -49,7 +49,7 @@ def test_providers_are_where_they_are_wanted(
         for one in configs
     ]
     merged = merged_clouds(documents)["clouds"]
-    write_key(plan.key_file)
+    write_keys(plan)
     plan.script_file.write_text(recipe.SCRIPT)
     plan.clouds_file.write_text(yaml.safe_dump({"clouds": merged}))
     plan.config_file.write_text(yaml.safe_dump(remuda_document(plan, ["127.0.0.1:2181"])))

@@ -3,16 +3,17 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from remuda.insight.facts import facts_of
-from remuda.model.node import NodeState, encode
+from remuda.model.node import Node, NodeState, encode
 from remuda.ssh.api import Login
 from remuda.ssh.errors import HostKeyUnknownError
 from remuda.ssh.session import open_session
 from remuda.store import paths
-from remuda.store.api import Set
+from remuda.store.api import Set, Store
 from requestor.commands import ssh as command
 from requestor.commands.run import run
 from requestor.commands.ssh import ssh, ssh_arguments
@@ -86,6 +87,56 @@ def test_a_held_machine_is_known_by_the_key_that_it_has_by_then(
     done = harness.call(ssh, node, "--requestor", "ada")
     assert (done.exit_code, len(known)) == (0, 1), done.stderr
     assert (ED25519 in known[0], KEY in known[0]) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("certificate", "named", "used"),
+    [
+        ("certified", False, "certified"),
+        ("", False, "own"),
+        ("certified", True, "own"),
+    ],
+)
+def test_a_key_of_the_environment_gives_way_to_a_certificate(
+    harness: CommandHarness,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    certificate: str,
+    named: bool,
+    used: str,
+) -> None:
+    """It is for all machines; one that is named for this visit is meant, and asks nobody."""
+    own = tmp_path / "own"
+    own.touch()
+    asked: list[str] = []
+    arguments: list[str] = []
+
+    @contextmanager
+    def certified(
+        _store: Store, _clock: Any, node: Node, _folder: Path, *, me: str
+    ) -> Iterator[str]:
+        asked.append(f"{node.id} {me}")
+        yield certificate
+
+    def started(given: list[str]) -> int:
+        arguments.extend(given)
+        return 0
+
+    monkeypatch.setattr(command, "certified", certified)
+    monkeypatch.setattr(command, "_run", started)
+    node = harness.launcher.ready_node(requestor="ada")
+    for state in (NodeState.IN_USE, NodeState.HOLD):
+        harness.launcher.set_state(node, state)
+    if named:
+        done = harness.call(ssh, node, "--requestor", "ada", "--identity", str(own))
+    else:
+        monkeypatch.setenv("REMUDA_IDENTITY", str(own))
+        done = harness.call(ssh, node, "--requestor", "ada")
+
+    assert done.exit_code == 0, done.stderr
+    assert Path(arguments[arguments.index("-i") + 1]).name == used
+    assert asked == ([] if named else [f"{node} ada"])
 
 
 def without_keys(harness: CommandHarness) -> None:
