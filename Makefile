@@ -3,6 +3,10 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
+# Containers often set it. Tests start hundreds of processes of ours: each would compile all that it
+# imports, and so would each process of pytest, which also rewrites the assertions.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := .venv/bin
 STAMP := .venv/.installed
 # For example: make test PYTEST_ARGS='-k request -x'

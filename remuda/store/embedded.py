@@ -208,11 +208,13 @@ def java_command(options: ServerOptions) -> list[str]:
     missing = [jar.name for jar in jars if not jar.exists()]
     if missing:
         raise EmbeddedServerError(f"{', '.join(missing)} missing: apt-get install zookeeper")
-    # A small heap and the serial collector: the machine is there for others.
+    # A small heap, the serial collector, and the quick compiler only: the machine is there for
+    # others, and the thorough one takes more time of it than such a server ever gets back.
     return [
         java,
         f"-Xmx{options.heap_mib}m",
         "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
         *memory_flags(),
         "-Dzookeeper.admin.enableServer=false",
         f"-Dlog4j.configuration=file:{options.folder / 'log4j.properties'}",
