@@ -82,6 +82,9 @@ class BuilderWorker:
         self.config.value = config
         self.brain.periodic.again()
 
+    def preparation(self, config: Config) -> None:
+        """Say that nothing is to be read before: a hand of its own reads recipes."""
+
     def note_config(self, error: str | None) -> None:
         """Show what is wrong with the configuration, and judge everything again."""
         self.brain.world.config_error = error

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from launcher.actions import KINDS, Plan
@@ -171,6 +172,11 @@ class LauncherWorker:
         cloud = self.cloud(config)
         reconfigure(self.brain, self.policies.read(config), cloud)
         self.brain.starter.stores.stores = self.stores(config)
+
+    def preparation(self, config: Config) -> Callable[[], None] | None:
+        """Return what reads the files that recipes of images made on first use copy."""
+        policies = self.policies
+        return partial(policies.hash_files, config) if policies.copies(config) else None
 
     def note_config(self, error: str | None) -> None:
         """Show what is wrong with the configuration, and judge everything again."""

@@ -14,6 +14,7 @@ from remuda.cloud.api import CloudConfigError
 from remuda.config.model import Config
 from remuda.config.problems import ConfigInvalidError
 from remuda.config.watch import ConfigWatcher
+from remuda.frame.preparing import Preparing
 from remuda.membership.installation import InstallationError
 from remuda.membership.registration import Member, new_replica_id
 from remuda.metrics.factory import Instruments, build_instruments
@@ -64,6 +65,13 @@ class Worker(Protocol):
 
     def status(self) -> Mapping[str, Any]:
         """Return what the status page shows; called in other threads."""
+
+    def preparation(self, config: Config) -> Callable[[], None] | None:
+        """Return what takes a while and comes before :meth:`reconfigure`; None: nothing does.
+
+        It is called once, in a thread of its own, while turns go on; no other configuration is
+        prepared or taken in meanwhile.
+        """
 
     def reconfigure(self, config: Config) -> None:
         """Go on under another configuration.
@@ -224,37 +232,75 @@ class Process:
     def _work(
         self, worker: Worker, store: Store, watcher: ConfigWatcher, signals: Signals, log: Log
     ) -> None:
-        config_due_s = self.clock.monotonic_s() + CONFIG_PERIOD_S
+        reloading = Reloading(worker, watcher, self.clock, log, self.inbox.wake)
         while not signals.stop.is_set():
-            until_config_s = max(0.0, config_due_s - self.clock.monotonic_s())
-            worker.turn(wait_s_max=min(worker.wait_s(), until_config_s))
+            worker.turn(wait_s_max=min(worker.wait_s(), reloading.wait_s()))
             if store.refusal is not None:
                 raise store.refusal
             self._ready = worker.readiness()
             worker.report()
-            if signals.reload.is_set() or self.clock.monotonic_s() >= config_due_s:
-                forced = signals.reload.is_set()
-                signals.reload.clear()
-                config_due_s = self.clock.monotonic_s() + CONFIG_PERIOD_S
-                _reload(worker, watcher.poll(force=forced), log)
+            reloading.look(signals)
         stopped = f"{self.role.kind}.stopped"
         log.info(stopped)
 
 
-def _reload(worker: Worker, found: Config | ConfigInvalidError | None, log: Log) -> None:
-    """Take in a changed configuration; a bad one changes nothing and is reported."""
-    if found is None:
-        return
-    if isinstance(found, ConfigInvalidError):
-        for problem in found.problems:
-            log.error("config.invalid", why=str(problem))
-        worker.note_config(str(found.problems[0]))
-        return
-    try:
-        worker.reconfigure(found)
-    except MISTAKES as exc:
-        log.error("config.invalid", why=str(exc))  # noqa: TRY400 - an operator's
-        worker.note_config(str(exc))
-    else:
-        worker.note_config(None)
-        log.info("config.reloaded")
+class Reloading:
+    """Looks after the configuration between turns: read, prepared in a thread, taken in."""
+
+    def __init__(
+        self,
+        worker: Worker,
+        watcher: ConfigWatcher,
+        clock: Clock,
+        log: Log,
+        wake: Callable[[], None],
+    ) -> None:
+        self._worker, self._watcher = worker, watcher
+        self._clock, self._log, self._wake = clock, log, wake
+        self._due_s = clock.monotonic_s() + CONFIG_PERIOD_S
+        self._preparing: Preparing | None = None
+
+    def wait_s(self) -> float:
+        """Return how long the next turn may take; who prepares wakes it at the end."""
+        if self._preparing is not None:
+            return CONFIG_PERIOD_S
+        return max(0.0, self._due_s - self._clock.monotonic_s())
+
+    def look(self, signals: Signals) -> None:
+        """Go on with what has changed; a bad configuration changes nothing and is reported.
+
+        Raises:
+            Exception: A bug of ours, in the thread that prepares.
+        """
+        if self._preparing is not None:
+            if self._preparing.ended():
+                config, self._preparing = self._preparing.config, None
+                self._due_s = self._clock.monotonic_s()  # it may have changed meanwhile
+                self._take_in(config)
+            return
+        if not (signals.reload.is_set() or self._clock.monotonic_s() >= self._due_s):
+            return
+        forced = signals.reload.is_set()
+        signals.reload.clear()
+        self._due_s = self._clock.monotonic_s() + CONFIG_PERIOD_S
+        found = self._watcher.poll(force=forced)
+        if isinstance(found, ConfigInvalidError):
+            for problem in found.problems:
+                self._log.error("config.invalid", why=str(problem))
+            self._worker.note_config(str(found.problems[0]))
+        elif found is not None:
+            work = self._worker.preparation(found)
+            if work is None:
+                self._take_in(found)
+            else:
+                self._preparing = Preparing(found, work, self._wake)
+
+    def _take_in(self, config: Config) -> None:
+        try:
+            self._worker.reconfigure(config)
+        except MISTAKES as exc:
+            self._log.error("config.invalid", why=str(exc))
+            self._worker.note_config(str(exc))
+        else:
+            self._worker.note_config(None)
+            self._log.info("config.reloaded")

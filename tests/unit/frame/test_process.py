@@ -42,6 +42,7 @@ class Worker:
     script: list[Callable[[], None]]
     woken: threading.Event
     unfit: bool = False
+    first: Callable[[], None] | None = None
     configs: list[Config] = field(default_factory=list)
     notes: list[str | None] = field(default_factory=list)
     reports: int = 0
@@ -76,6 +77,10 @@ class Worker:
     def status(self) -> Mapping[str, Any]:
         """Return something."""
         return {"turns left": len(self.script)}
+
+    def preparation(self, config: Config) -> Callable[[], None] | None:  # noqa: ARG002
+        """Return what is to be done first."""
+        return self.first
 
     def reconfigure(self, config: Config) -> None:
         """Take it in, or say that it does not fit."""
@@ -223,6 +228,50 @@ def test_a_change_is_noticed_without_a_signal(scene: Scene) -> None:
     scene.role.worker.script = [lambda: scene.write(OTHER), lambda: scene.clock.advance(3.0)]
 
     assert scene.run().notes == [None]
+
+
+def test_turns_go_on_while_a_configuration_is_prepared(scene: Scene) -> None:
+    """However long that takes; then it is taken in, and what was wished meanwhile is looked at."""
+    worker, go_on, prepared = scene.role.worker, threading.Event(), threading.Event()
+
+    def prepare() -> None:
+        assert go_on.wait(DEADLINE_S)
+        prepared.set()
+
+    def finish() -> None:
+        assert worker.configs == []  # a turn has begun meanwhile
+        worker.first = None
+        go_on.set()
+        assert prepared.wait(DEADLINE_S)
+
+    def look() -> None:
+        if not worker.configs:  # its thread has yet to say so
+            worker.script.insert(0, look)
+
+    worker.first = prepare
+    worker.script = [lambda: scene.write(OTHER), scene.reload, lambda: None, finish, look]
+
+    scene.run()
+
+    assert [one.labels["small"].min_ready for one in worker.configs] == [1]
+    assert worker.notes == [None]
+
+
+def test_a_bug_in_what_is_prepared_ends_the_process(scene: Scene) -> None:
+    """Or it would go on under a configuration that nobody has any more."""
+
+    def bug() -> None:
+        raise ZeroDivisionError
+
+    def again() -> None:
+        scene.role.worker.script.append(again)
+
+    scene.role.worker.first = bug
+    scene.role.worker.script = [lambda: scene.write(OTHER), scene.reload, again]
+    with pytest.raises(ZeroDivisionError):
+        scene.run()
+
+    assert scene.role.worker.stopped
 
 
 def test_a_configuration_that_does_not_fit_changes_nothing(scene: Scene) -> None:

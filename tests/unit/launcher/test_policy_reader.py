@@ -9,6 +9,7 @@ from remuda.config import trees
 from remuda.config.model import Config
 from remuda.config.trees import TreeEntry
 from tests.unit.launcher.firstuse import with_steps
+from tests.unit.launcher.worlds import document
 
 
 def copying(*tops: Path) -> Config:
@@ -16,6 +17,32 @@ def copying(*tops: Path) -> Config:
     return Config.model_validate(
         with_steps([{"copy": {"from": str(top), "to": "/x"}, "timeout": 5} for top in tops])
     )
+
+
+def test_files_are_hashed_before_a_policy_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In another thread: the brain's only looks whether they have changed since."""
+    (tmp_path / "one").write_text("1")
+    config, reader = copying(tmp_path / "one", tmp_path / "none"), PolicyReader("here")
+    assert reader.copies(config)
+    reader.hash_files(config)  # what cannot be read, the policy says
+    assert reader.read(config).on_demand["noble"].trouble
+
+    config = copying(tmp_path / "one")
+    reader.hash_files(config)
+
+    def never(top: Path) -> tuple[TreeEntry, ...]:
+        raise AssertionError(top)
+
+    monkeypatch.setattr(trees, "read", never)
+    assert reader.read(config).on_demand["noble"].fingerprint is not None
+
+
+def test_a_launcher_that_copies_nothing_prepares_nothing() -> None:
+    """Nor does one of a provider that the configuration does not have: it is refused later."""
+    assert not PolicyReader("here").copies(Config.model_validate(document()))
+    assert not PolicyReader("nowhere").copies(copying(Path("/x")))
 
 
 def test_a_reload_hashes_only_what_has_changed(
