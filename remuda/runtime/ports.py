@@ -2,8 +2,6 @@
 
 import random
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -22,42 +20,19 @@ def free_port(dice: random.Random | None = None) -> int:
     Raises:
         OSError: If none is free.
     """
-    with _bound(dice) as sock:
-        port: int = sock.getsockname()[1]
-        return port
-
-
-@contextmanager
-def kept_port(dice: random.Random | None = None) -> Iterator[int]:
-    """Keep a port, chosen as :func:`free_port` does, for a server of ours that is told of it.
-
-    Nobody else gets it meanwhile, whether the server listens, is not up yet, or is replaced: our
-    socket is bound and does not listen. It lets those in who say SO_REUSEADDR, as servers do, and
-    says so itself only once it is bound: two that keep ports never have the same one.
-
-    Raises:
-        OSError: If none is free.
-    """
-    with _bound(dice) as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        yield sock.getsockname()[1]
-
-
-def _bound(dice: random.Random | None) -> socket.socket:
-    """Return a socket that is bound to a port that nobody had."""
     low = _outgoing_from()
     numbers = range(_LOWEST, low) if low > 2 * _LOWEST else (0,)
     dice = dice or random.Random()  # noqa: S311 - not a secret
     failure: OSError | None = None
     for _ in range(_TRIES_MAX):
-        sock = socket.socket()
-        try:
-            sock.bind(("127.0.0.1", dice.choice(numbers)))
-        except OSError as error:
-            sock.close()
-            failure = error
-        else:
-            return sock
+        with socket.socket() as sock:
+            try:
+                sock.bind(("127.0.0.1", dice.choice(numbers)))
+            except OSError as error:
+                failure = error
+                continue
+            port: int = sock.getsockname()[1]
+            return port
     raise failure or OSError("no port is free")
 
 

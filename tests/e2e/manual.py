@@ -68,6 +68,10 @@ CARRIED_OUT: Final[dict[str, Way]] = {
         instead=(("./try.json &", "./try.json"), ("up.json &", "up.json")),
         until={"remuda dev": "Ctrl-C"},
     ),
+    "docs/diagnosis.md: remuda autohold add --label small": Way(),
+    "docs/archive.md: remuda run small --archive results": Way(
+        instead=(("mycloud:", "cloud-a:"), ("-- ./run-tests.sh", "-- mkdir results")),
+    ),
     "docs/cloud-check.md: remuda cloud check east --config /etc/remuda/remuda.yaml": Way(
         instead=_CLOUD, needs="jq"
     ),
@@ -108,6 +112,9 @@ NOT_CARRIED_OUT: Final[dict[str, str]] = {
     "docs/chaos.md: python -m tests.chaos.judge": "reads what a run of chaos has left",
     "docs/configuration.md: $ remuda config check remuda.yaml": (
         "shows what is said of a mistake: tests/unit/config/test_reference.py"
+    ),
+    "docs/diagnosis.md: remuda hold 3000000001 --reason": (
+        "tests/e2e/test_keys.py does so, with a job that still has its machine"
     ),
     "docs/diagnosis.md: remuda hold 3000000001 --snapshot": (
         "tests/e2e/test_dev_diagnosis.py does so, in `remuda dev` with a failed job"

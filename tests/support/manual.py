@@ -67,16 +67,19 @@ def _blocks(text: str) -> Iterator[tuple[str, int, str]]:
     lines = [*text.splitlines(), ""]
     kept: list[str] = []
     fence: str | None = None
+    deep = 0  # a block of a list is indented as its item is
     for number, line in enumerate(lines, 1):
-        if line.startswith("```"):
+        bare = line.lstrip()
+        if bare.startswith("```"):
             if fence is None:
-                fence, kept = line[3:].strip().partition(" ")[0], []
+                fence, kept = bare[3:].strip().partition(" ")[0], []
+                deep = len(line) - len(bare)
             else:
                 if "".join(kept).strip():
                     yield fence, number - len(kept), "\n".join(kept)
                 fence, kept = None, []
         elif fence is not None:
-            kept.append(line)
+            kept.append(line[deep:])
         elif line.startswith("    ") and (kept or not lines[number - 2].strip()):
             kept.append(line[4:])
         elif kept:

@@ -42,7 +42,6 @@ from remuda.cli.errors import CommandFailedError, MistakeError, PlainCommand
 from remuda.cli.extras import need
 from remuda.cli.terminal import say
 from remuda.runtime.clock import SystemClock
-from remuda.runtime.ports import kept_port
 from remuda.store.embedded import EmbeddedServer, ServerOptions
 
 #: A folder with this file in it is ours to write into again.
@@ -148,8 +147,6 @@ def dev(
             user=pwd.getpwuid(os.getuid()).pw_name,
             ssh_port=_ssh_port(),
         )
-        if not no_launchers:
-            plan = replace(plan, web_ports=_web_ports(plan, undo))
         server = undo.enter_context(
             EmbeddedServer(ServerOptions(folder=place / "zookeeper", session_s_max=60.0))
         )
@@ -161,7 +158,7 @@ def dev(
             plan = _told(plan)
             _write(plan, server.hosts)
             if not no_launchers:
-                start_serving(plan, children, server.hosts, clock)
+                plan = replace(plan, pages=start_serving(plan, children, server.hosts, clock))
             note = partial(_note, plan, server, children, ready_file)
             _announce(plan, note(), as_json=as_json)
             names = [] if no_launchers else revivable(plan)
@@ -232,11 +229,6 @@ def _ssh_port() -> int:
     return _SSH_PORTS[-1]
 
 
-def _web_ports(plan: DevPlan, undo: ExitStack) -> dict[str, int]:
-    """Return a port for the page of each launcher, ours until the end."""
-    return {one.provider: undo.enter_context(kept_port()) for one in plan.clouds}
-
-
 def _told(plan: DevPlan) -> DevPlan:
     """Return a plan with what the sandboxes say of themselves."""
     states = [one.state() for one in controls(plan)]
@@ -273,7 +265,7 @@ def _facts(plan: DevPlan, server: EmbeddedServer, children: ChildProcesses) -> d
         "providers": {cloud.provider: cloud.cloud for cloud in plan.clouds},
         "image": None if plan.no_images else recipe.IMAGE,
         "no_images": plan.no_images or None,
-        "pages": plan.pages,
+        "pages": dict(plan.pages),
         "developer": {
             "name": keeping.DEVELOPER,
             "key": str(plan.developer_key),

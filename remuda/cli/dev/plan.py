@@ -23,7 +23,6 @@ _OF_IMAGES: Final[Mapping[str, str]] = {
 }
 _CHECKS: Final = [{"disk": {"free": "64MiB"}}, {"clock": {"skew": "10s"}}]
 _POOL_SERVERS_MAX: Final = 8
-_LOOPBACK: Final = "127.0.0.1"
 #: Of a sandbox whose users are not the providers', as the sandbox has them if it is told of none.
 _USUAL_USERS: Final = (
     {"name": "demo", "projects": ["demo"]},
@@ -80,7 +79,7 @@ class DevPlan:
         ssh_port: Where they listen.
         no_images: Why no image can be made here; empty: one is.
         project: Id of the developer's project, in each sandbox.
-        web_ports: Of the launchers' status endpoints, by provider; not in it: any free one.
+        pages: Where a browser finds each launcher, by provider; empty: none is up yet.
     """
 
     folder: Path
@@ -93,7 +92,7 @@ class DevPlan:
     own_network: bool = False
     no_images: str = ""
     project: str = ""
-    web_ports: Mapping[str, int] = field(default_factory=dict)
+    pages: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def sandboxes(self) -> tuple[DevCloud, ...]:
@@ -146,11 +145,6 @@ class DevPlan:
     def developer_cloud(self) -> str:
         """Where the developer has an account of their own, in the first sandbox."""
         return f"{self.clouds[0].cloud}-{keeping.DEVELOPER}"
-
-    @property
-    def pages(self) -> dict[str, str]:
-        """Where a browser finds each launcher, by provider."""
-        return {name: f"http://{_LOOPBACK}:{port}/" for name, port in self.web_ports.items()}
 
     @property
     def capsule_folder(self) -> Path:
@@ -232,7 +226,6 @@ def remuda_document(plan: DevPlan, zookeeper_hosts: Sequence[str]) -> dict[str, 
                 "priority": 100 + i,
                 "ssh-key-file": str(plan.key_file),
                 "list-period": "0.5s",
-                **_web(plan, cloud),
                 "pools": {"main": _pool(plan)},
             }
             for i, cloud in enumerate(plan.clouds)
@@ -242,11 +235,6 @@ def remuda_document(plan: DevPlan, zookeeper_hosts: Sequence[str]) -> dict[str, 
         "holds": keeping.holds(plan.authority_file, images=not plan.no_images),
         "capsules": keeping.capsules(plan.capsule_folder, plan.clouds[0].cloud),
     }
-
-
-def _web(plan: DevPlan, cloud: DevCloud) -> dict[str, Any]:
-    port = plan.web_ports.get(cloud.provider)
-    return {} if port is None else {"web": {"listen": _LOOPBACK, "port": port}}
 
 
 def _pool(plan: DevPlan) -> dict[str, Any]:

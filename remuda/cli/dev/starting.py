@@ -1,6 +1,6 @@
 """Starting the parts of `remuda dev`, and waiting until they are there."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Final
 
@@ -59,8 +59,11 @@ def controls(plan: DevPlan) -> list[Control]:
 
 def start_serving(
     plan: DevPlan, children: ChildProcesses, hosts: tuple[str, ...], clock: Clock
-) -> None:
+) -> Mapping[str, str]:
     """Start a launcher for each provider and, if images can be made, a builder.
+
+    Returns:
+        Where a browser finds each launcher, by provider.
 
     Raises:
         ChildEndedError: If one does not come up.
@@ -81,6 +84,7 @@ def start_serving(
         end_s = clock.monotonic_s() + _SERVING_S
         for there, what in _awaited(plan, store):
             children.wait_until(_sure(there), what, end_s - clock.monotonic_s())
+        return _pages(store)
 
 
 def _awaited(plan: DevPlan, store: Store) -> Sequence[tuple[Callable[[], bool], str]]:
@@ -89,12 +93,23 @@ def _awaited(plan: DevPlan, store: Store) -> Sequence[tuple[Callable[[], bool], 
 
     def launchers() -> bool:
         there = tree.pools(tree.reader(store)).records.values()
-        return wanted <= {one.provider for one in there}
+        return wanted <= {one.provider for one in there} & _pages(store).keys()
 
     def builder() -> bool:
         return bool(plan.no_images) or bool(store.children(paths.BUILDERS))
 
     return (launchers, "the launchers are up"), (builder, "the builder is up")
+
+
+def _pages(store: Store) -> Mapping[str, str]:
+    """Return where launchers say that they listen; the port of each is any that was free."""
+    levels = tree.replicas(tree.reader(store))
+    return {
+        provider: one.url
+        for provider, level in levels.items()
+        for one in level.records.values()
+        if one.url is not None
+    }
 
 
 def _sure(there: Callable[[], bool]) -> Callable[[], bool]:

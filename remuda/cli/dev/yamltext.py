@@ -8,7 +8,7 @@ import yaml
 #: Sections that speak for themselves in a configuration have none.
 _COMMENTS: Final[Mapping[str, str]] = {
     "labels": "What jobs may ask for.",
-    "providers": "Who makes machines, and of what. Pages of the launchers: web.",
+    "providers": "Who makes machines, and of what.",
     "images": "Made by the builder: docs/images.md.",
     "developers": "Whose keys `remuda key add NODE --developer` puts onto held machines.",
     "holds": "What people may do with machines that are kept for them: docs/diagnosis.md.",

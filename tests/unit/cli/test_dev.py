@@ -81,12 +81,12 @@ def test_the_sandbox_understands_its_configuration(tmp_path: Path) -> None:
 @pytest.mark.parametrize("no_images", ["", "its machines are of kind plain"])
 def test_what_is_said_at_the_start_fits_on_a_screen(tmp_path: Path, no_images: str) -> None:
     """And names nothing that is not there."""
-    ports = {"alpha": 2344, "beta": 2345}
-    plan = replace(plan_in(tmp_path), no_images=no_images, web_ports=ports, project="5e1f")
+    pages = {"alpha": "http://127.0.0.1:2344", "beta": "http://127.0.0.1:2345"}
+    plan = replace(plan_in(tmp_path), no_images=no_images, pages=pages, project="5e1f")
     text = announcement(plan, bare="")
 
     assert text.count("\n") < 36
-    assert "http://127.0.0.1:2344/ (alpha), http://127.0.0.1:2345/ (beta)" in text
+    assert "http://127.0.0.1:2344 (alpha), http://127.0.0.1:2345 (beta)" in text
     assert ("--snapshot --share-with 5e1f" in text) == (not no_images)
     assert ("remuda image list" in text) == (not no_images)
     assert "No launcher runs." in announcement(plan_in(tmp_path), bare="")
@@ -128,8 +128,7 @@ def test_machines_may_have_networks_of_their_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize("no_images", ["", "they are of kind plain"])
 def test_remuda_understands_its_configuration(tmp_path: Path, no_images: str) -> None:
     """The loader is the judge, with keys and clouds in place."""
-    ports = {"alpha": 2344, "beta": 2345}
-    plan = replace(plan_in(tmp_path), no_images=no_images, web_ports=ports)
+    plan = replace(plan_in(tmp_path), no_images=no_images)
     write_keys(plan)
     plan.script_file.write_text(recipe.SCRIPT)
     document = remuda_document(plan, ["127.0.0.1:2181"])
@@ -148,7 +147,6 @@ def test_remuda_understands_its_configuration(tmp_path: Path, no_images: str) ->
     }
     assert set(reading.config.images) == (set() if no_images else {"tools", "oneiric", "seldom"})
     assert set(reading.config.providers) == {"alpha", "beta"}
-    assert reading.config.web_of("beta").port == 2345
     assert set(reading.config.developers) == {"ada"}
     assert (reading.config.holds.snapshots is None) == bool(no_images)
     assert reading.config.holds.certificates is not None

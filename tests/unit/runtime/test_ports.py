@@ -1,4 +1,4 @@
-"""Ports that are chosen, or kept, before anybody listens on them."""
+"""Ports that are chosen before anybody listens on them."""
 
 import random
 import socket
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from remuda.runtime import ports
-from remuda.runtime.ports import free_port, kept_port
+from remuda.runtime.ports import free_port
 
 
 class Loaded(random.Random):
@@ -59,23 +59,3 @@ def test_one_that_is_taken_is_not_given(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
         with pytest.raises(OSError, match="in use"):
             free_port(Loaded(taken))
-
-
-def test_a_kept_one_is_for_the_server_that_is_told_of_it(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """Nobody else is given it, before the server listens, and between two of them."""
-    _say(monkeypatch, tmp_path, "32768 60999\n")
-    with kept_port() as port:
-        for _ in range(2):
-            with pytest.raises(OSError, match="in use"):
-                free_port(Loaded(port))
-            with socket.create_server(("127.0.0.1", port)):
-                pass
-
-
-def test_no_two_keep_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Although both let servers in on theirs."""
-    _say(monkeypatch, tmp_path, "32768 60999\n")
-    with kept_port() as port, pytest.raises(OSError, match="in use"), kept_port(Loaded(port)):
-        pass
