@@ -94,8 +94,9 @@ all_of = $(subst $(SPACE),,$(2:%=$(1)/%.py,) $(2:%=$(1)/*/%.py,))
 NAMES_JUDGED := builder\.(\w+(\.| import ))?$(call either,$(BUILDER))|$\
 	launcher\.\w+(\.| import )$(call either,$(LAUNCHER))
 PARTS := launcher others
+# None at all would mean all tests to pytest.
 naming_it = -m 'not hypothesis and not slow' --ignore=tests/unit/builder/test_workshop.py \
-	$(shell grep -lE '$(NAMES_IT)|$(NAMES_JUDGED)' $1)
+	$(or $(shell grep -lE '$(NAMES_IT)|$(NAMES_JUDGED)' $1),$(error no test of $1 names what decides))
 EXERCISE_launcher = $(call naming_it,tests/unit/launcher/test_*.py)
 EXERCISE_others = $(call naming_it,tests/unit/builder/test_*.py tests/unit/images/test_*.py)
 REPORT := --fail-under=100 --include=$(call all_of,launcher,$(LAUNCHER))$\
