@@ -34,6 +34,7 @@ RANDOM_ALLOWED: Final = frozenset({"random.Random", "random.SystemRandom", "rand
 BROAD_EXCEPT_ALLOWED: Final = {
     "remuda/frame/workers.py": "the hand boundary: a bug in one action must not end the daemon",
     "remuda/frame/loop.py": "the same for what the brain's thread starts itself",
+    "remuda/frame/preparing.py": "what its thread meets is raised in the brain's",
     "launcher/fold.py": "a record that meets a bug is set aside, loudly (docs/adr/0011)",
     "builder/fold.py": "the same for records of images",
     "remuda/web/server.py": "the page boundary: a bug in one page must not end the endpoint",

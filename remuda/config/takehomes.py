@@ -47,10 +47,9 @@ class SnapshotRules:
         if not _matches(allowed.requestors, requestor):
             return f"{requestor or 'nobody'} is none of those whose machines may be taken home"
         if wish.for_s > allowed.max_age:
-            return (
-                f"an image is kept for {lasting(allowed.max_age)} at most, not for"
-                f" {lasting(wish.for_s)}"
-            )
+            most, wanted = lasting(allowed.max_age), lasting(wish.for_s)
+            longer = "longer" if wanted == most else f"for {wanted}"
+            return f"an image is kept for {most} at most, not {longer}"
         return _stranger(allowed, wish)
 
     def longer(

@@ -32,6 +32,8 @@ from remuda.web.server import ListenError, WebServer
 
 #: The configuration's files are looked at this often.
 CONFIG_PERIOD_S: Final = 2.0
+#: What is prepared for longer than this is said to be late.
+PREPARING_S: Final = 60.0
 
 
 class CannotRunError(Exception):
@@ -259,6 +261,7 @@ class Reloading:
         self._clock, self._log, self._wake = clock, log, wake
         self._due_s = clock.monotonic_s() + CONFIG_PERIOD_S
         self._preparing: Preparing | None = None
+        self._late_s = 0.0
 
     def wait_s(self) -> float:
         """Return how long the next turn may take; who prepares wakes it at the end."""
@@ -277,6 +280,8 @@ class Reloading:
                 config, self._preparing = self._preparing.config, None
                 self._due_s = self._clock.monotonic_s()  # it may have changed meanwhile
                 self._take_in(config)
+            else:
+                self._say_if_late()
             return
         if not (signals.reload.is_set() or self._clock.monotonic_s() >= self._due_s):
             return
@@ -294,6 +299,13 @@ class Reloading:
                 self._take_in(found)
             else:
                 self._preparing = Preparing(found, work, self._wake)
+                self._late_s = self._clock.monotonic_s() + PREPARING_S
+
+    def _say_if_late(self) -> None:
+        """Say, and say again, that no configuration is taken in: files on a network may hang."""
+        if self._clock.monotonic_s() >= self._late_s:
+            self._log.warning("config.preparing", why="the files that steps copy are still read")
+            self._late_s = self._clock.monotonic_s() + PREPARING_S
 
     def _take_in(self, config: Config) -> None:
         try:

@@ -36,10 +36,15 @@ class HeldFor:
 
         Operators may, too: who they are, the configuration says.
         """
-        if name == self.owner:
+        if _same(name, self.owner):
             return True
         unnamed = not self.owner or self.source is None or self.source in _OF_JOBS
-        return unnamed and name == self.requestor
+        return unnamed and _same(name, self.requestor)
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two names are one: some have been through records that keep them short."""
+    return one_line(one, OWNER_CHARS_MAX) == one_line(other, OWNER_CHARS_MAX)
 
 
 def held_for(node: Node, hold: Hold | None) -> HeldFor:

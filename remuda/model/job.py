@@ -86,7 +86,7 @@ def job_of_node(doc: Mapping[str, Any]) -> Job | None:
 
 def job_variables(environment: Mapping[str, str]) -> dict[str, str]:
     """Return what GitLab or Jenkins tell a job of itself, for the data of its requests."""
-    told = ((name, _plain(environment.get(name))) for name in _VARIABLES)
+    told = ((name, plain_text(environment.get(name))) for name in _VARIABLES)
     return {name: value for name, value in told if value is not None}
 
 
@@ -126,11 +126,12 @@ def _first(told: Mapping[str, str], keys: tuple[str, ...]) -> str | None:
 
 def _text(value: object) -> str | None:
     if isinstance(value, dict):
-        return next((text for key in _NAMES if (text := _plain(value.get(key)))), None)
-    return _plain(value)
+        return next((text for key in _NAMES if (text := plain_text(value.get(key)))), None)
+    return plain_text(value)
 
 
-def _plain(value: object) -> str | None:
+def plain_text(value: object) -> str | None:
+    """Return a value of somebody's as one short line, if it is a text or a number."""
     if isinstance(value, str):
         return one_line(value, _CHARS_MAX) or None
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= COUNT_MAX:

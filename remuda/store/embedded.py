@@ -209,7 +209,7 @@ def java_command(options: ServerOptions) -> list[str]:
     if missing:
         raise EmbeddedServerError(f"{', '.join(missing)} missing: apt-get install zookeeper")
     # A small heap, the serial collector, and the quick compiler only: the machine is there for
-    # others, and the thorough one takes more time of it than such a server ever gets back.
+    # others, and what the thorough one takes at its start short runs never get back.
     return [
         java,
         f"-Xmx{options.heap_mib}m",

@@ -128,7 +128,7 @@ def test_sighup_reads_the_configuration_at_once(stage: Stage) -> None:
     stage.config["labels"]["small"] = {"min-ready": 1}
     stage.write()
     beta.signal(signal.SIGHUP)
-    stage.until(lambda: len(beta.events("config.reloaded")) > before, "the reload", 10.0)
+    stage.until(lambda: len(beta.events("config.reloaded")) > before, "the reload")
     # Two that read it in the same moment may both make one.
     stage.until(lambda: stage.free("small"), "a machine that is kept ready by now")
     stage.config["labels"]["small"] = {}

@@ -82,18 +82,22 @@ def start_serving(
         )
     with closing(ZookeeperStore.connect(StoreOptions(hosts=hosts), wait_s=_SERVING_S)) as store:
         end_s = clock.monotonic_s() + _SERVING_S
-        for there, what in _awaited(plan, store):
+        pages: dict[str, str] = {}
+        for there, what in _awaited(plan, store, pages):
             children.wait_until(_sure(there), what, end_s - clock.monotonic_s())
-        return _pages(store)
+        return pages
 
 
-def _awaited(plan: DevPlan, store: Store) -> Sequence[tuple[Callable[[], bool], str]]:
-    """Return what has to be seen in ZooKeeper, and how to say so."""
+def _awaited(
+    plan: DevPlan, store: Store, pages: dict[str, str]
+) -> Sequence[tuple[Callable[[], bool], str]]:
+    """Return what has to be seen in ZooKeeper, and how to say so; *pages* takes in what is."""
     wanted = {cloud.provider for cloud in plan.clouds}
 
     def launchers() -> bool:
         there = tree.pools(tree.reader(store)).records.values()
-        return wanted <= {one.provider for one in there} & _pages(store).keys()
+        pages.update(_pages(store))
+        return wanted <= {one.provider for one in there} & pages.keys()
 
     def builder() -> bool:
         return bool(plan.no_images) or bool(store.children(paths.BUILDERS))

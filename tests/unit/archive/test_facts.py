@@ -47,12 +47,14 @@ def test_the_first_page_names_the_job_and_its_machine() -> None:
 def test_words_of_strangers_are_no_markup_and_no_secret() -> None:
     """Of a job's name, too, which anybody chooses."""
     sink = FakeSink()
-    about = {"job": {"CI_JOB_NAME": "<script>alert(1)</script>\n\x1b[1m"}, "label": "a&b"}
+    name = "<script>alert(1)</script>\n\x1b[1m\u202egpj"
+    about = {"job": {"CI_JOB_NAME": name}, "label": "a&b"}
     archived(sink, tree_of_texts({"x": b"1"}), about=about)
     page = sink.stored["index.html"].decode()
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "\x1b" not in page
+    assert "\u202e" not in page  # what stands behind it would be read backwards
     assert row("label", "a&amp;b") in page
 
 

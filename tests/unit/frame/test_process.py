@@ -257,6 +257,36 @@ def test_turns_go_on_while_a_configuration_is_prepared(scene: Scene) -> None:
     assert worker.notes == [None]
 
 
+def test_what_hangs_while_it_is_prepared_is_said_and_keeps_nobody(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Files on a server that has gone away: turns go on, and so does the end."""
+    worker, go_on, said = scene.role.worker, threading.Event(), list[int]()
+
+    def prepare() -> None:
+        assert go_on.wait(DEADLINE_S)
+
+    def count() -> None:
+        said.append(caplog.text.count("config.preparing"))
+
+    worker.first = prepare
+    worker.script = [
+        lambda: scene.write(OTHER),
+        scene.reload,
+        lambda: scene.clock.advance(59.0),
+        count,
+        lambda: scene.clock.advance(2.0),
+        lambda: scene.clock.advance(2.0),
+        count,
+    ]
+
+    scene.run()
+    go_on.set()
+
+    assert worker.configs == []
+    assert said == [0, 1]
+
+
 def test_a_bug_in_what_is_prepared_ends_the_process(scene: Scene) -> None:
     """Or it would go on under a configuration that nobody has any more."""
 

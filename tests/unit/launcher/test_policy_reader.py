@@ -22,7 +22,7 @@ def copying(*tops: Path) -> Config:
 def test_files_are_hashed_before_a_policy_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In another thread: the brain's only looks whether they have changed since."""
+    """In another thread: the brain's takes what that has read, and looks at no file itself."""
     (tmp_path / "one").write_text("1")
     config, reader = copying(tmp_path / "one", tmp_path / "none"), PolicyReader("here")
     assert reader.copies(config)
@@ -31,12 +31,17 @@ def test_files_are_hashed_before_a_policy_is_read(
 
     config = copying(tmp_path / "one")
     reader.hash_files(config)
+    (tmp_path / "one").write_text("changed meanwhile")
 
     def never(top: Path) -> tuple[TreeEntry, ...]:
         raise AssertionError(top)
 
-    monkeypatch.setattr(trees, "read", never)
-    assert reader.read(config).on_demand["noble"].fingerprint is not None
+    with monkeypatch.context() as patch:
+        patch.setattr(trees, "read", never)
+        patch.setattr(trees, "survey", never)
+        first = reader.read(config).on_demand["noble"].fingerprint
+    assert first is not None
+    assert reader.read(config).on_demand["noble"].fingerprint != first  # once, and no longer
 
 
 def test_a_launcher_that_copies_nothing_prepares_nothing() -> None:

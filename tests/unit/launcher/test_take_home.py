@@ -132,6 +132,7 @@ def test_what_the_configuration_allows_is_granted_and_begun() -> None:
         ({"labels": ["large"]}, {}, "label small is none of those"),
         ({"requestors": ["nightly"]}, {}, "ci-7 is none of those"),
         ({"max-age": "1h"}, {}, "at most, not for 1"),
+        ({"max-age": "30d"}, {"for_s": 30 * 86_400 + 1800.0}, "for 30d at most, not longer"),
         ({"share": False}, {}, "'share' is false"),
         ({}, {"share_with": "devs"}, "a project is named by its id"),
         ({}, {"share_with": None, "public": True}, "'public' is false"),

@@ -38,6 +38,14 @@ def test_a_hold_is_its_owners(owner: str, source: HoldSource | None, people: set
     assert {name for name in ("ada", "ci", "eve", "unit-tests") if one.is_of(name)} == people
 
 
+@pytest.mark.parametrize("name", ["ci  pipeline", "c" * 250, "ci\tpipeline "])
+def test_a_name_that_records_keep_short_is_still_its_owners(name: str) -> None:
+    """The hold has it as one short line; whoever asks, as it was given."""
+    there = node(requestor=name)
+    assert held_for(there, None).is_of(name)
+    assert not held_for(there, None).is_of(name[:2])
+
+
 def test_the_launchers_word_counts_more_than_the_users_record() -> None:
     """Whoever may write that record could else make itself the owner."""
     there = node(hold_job="eve", user_data={"zuul_system": "x"})
