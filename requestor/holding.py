@@ -26,7 +26,15 @@ from remuda.model.launch import Launch
 from remuda.model.node import Node, NodeState
 from remuda.runtime.clock import Clock
 from remuda.store import paths
-from remuda.store.api import Check, MissingError, Op, Set, StaleWriteError, Store
+from remuda.store.api import (
+    Check,
+    MissingError,
+    NotPermittedError,
+    Op,
+    Set,
+    StaleWriteError,
+    Store,
+)
 from remuda.store.locks import holder
 from requestor.accept import ATTEMPTS_MAX
 from requestor.errors import HoldRefusedError, InvalidOptionsError, RequestorError
@@ -186,6 +194,7 @@ def read_launch(store: Store, node: Node) -> Launch | None:
 
     Raises:
         RequestorError: If it cannot be read.
+        NotPermittedError: If launch records are closed to us.
         StoreAwayError: If ZooKeeper does not answer.
     """
     stored = store.read(paths.launch(node.provider, node.id)) if node.provider else None
@@ -207,8 +216,8 @@ def held_as(store: Store, node: Node) -> Hold | None:
         return None
     try:
         launch = read_launch(store, node)
-    except RequestorError:
-        return None
+    except (RequestorError, NotPermittedError):
+        return None  # then it is held for whom the node's own record names
     return None if launch is None else launch.hold
 
 

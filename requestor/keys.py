@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from remuda.insight.tree import decode_node
-from remuda.model import launch as launch_record
 from remuda.model import node as node_record
-from remuda.model.codec import CorruptRecordError
 from remuda.model.hold import Hold, HoldKey
 from remuda.model.holdwish import KEYS_MAX, HoldWish, KeyWish
 from remuda.model.ids import NodeId
@@ -21,7 +19,7 @@ from remuda.ssh.errors import KeySourceError
 from remuda.store import paths
 from remuda.store.api import MissingError, Set, StaleWriteError, Store
 from requestor.errors import KeyRefusedError, RequestorError
-from requestor.holding import wished_so_far, with_wish
+from requestor.holding import read_launch, wished_so_far, with_wish
 
 #: So long the launcher has to answer; it logs in to the machine for that.
 ANSWER_S: Final = 10.0
@@ -134,19 +132,21 @@ def read_hold(store: Store, node: Node) -> Hold | None:
 
     Raises:
         RequestorError: If its record cannot be read.
+        NotPermittedError: If launch records are closed to us.
         StoreAwayError: If ZooKeeper does not answer.
     """
-    stored = store.read(paths.launch(node.provider or "", node.id))
-    if stored is None:
-        return None
-    try:
-        return launch_record.decode(node.id, stored.value).hold
-    except CorruptRecordError as error:
-        raise RequestorError(f"what tells of the keys cannot be read: {error}") from error
+    launch = read_launch(store, node)
+    return None if launch is None else launch.hold
 
 
 def wait_for_keys(
-    store: Store, clock: Clock, node: Node, tokens: frozenset[str], *, gone: bool
+    store: Store,
+    clock: Clock,
+    node: Node,
+    tokens: frozenset[str],
+    *,
+    gone: bool,
+    check: Callable[[], None] = lambda: None,
 ) -> tuple[HoldKey, ...] | None:
     """Return what became of the wishes called *tokens*; None: no answer in time.
 
@@ -156,10 +156,17 @@ def wait_for_keys(
         node: Of which node.
         tokens: Of the wishes.
         gone: Wait until nothing is said of them any more, instead.
+        check: Called before each look; what it raises ends the wait.
+
+    Raises:
+        RequestorError: If the launch of the node cannot be read, and what *check* raises.
+        NotPermittedError: If launch records are closed to us.
+        StoreAwayError: If ZooKeeper does not answer.
     """
     pause = threading.Event()
     ends_s = clock.monotonic_s() + ANSWER_S
     while True:
+        check()
         hold = read_hold(store, node)
         keys = () if hold is None else hold.keys
         ours = tuple(one for one in keys if one.token in tokens)

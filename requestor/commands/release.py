@@ -1,7 +1,7 @@
 """`remuda release`: give nodes back that nobody works on any more, cancel requests."""
 
 import re
-from functools import partial
+from dataclasses import dataclass
 from typing import Any, Final
 
 import click
@@ -16,6 +16,7 @@ from remuda.cli.terminal import say
 from remuda.insight.takehomes import read_take_home, said
 from remuda.insight.tree import reader
 from remuda.model import request as request_record
+from remuda.model.capture import requestor_of
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.jobreport import JobReport, job_report, report_fields
@@ -78,16 +79,16 @@ def release(
                 done.append({"node": name, "image": image, "was": "an image", "owner": None})
             else:
                 # Whoever keeps it (`remuda request --wait`) notices and unlocks it.
+                judge = _Judge(store=store, me=me, force=force, report=report)
                 before = step_node(
                     store,
                     NodeId(name),
                     NodeEvent.RETURNED,
-                    judge=partial(_refuse_if_not_ours, store, me=me, force=force, report=report),
+                    judge=judge,
                     now_s=context.clock.now_s(),
                     fields=None if report is None else report_fields(report),
                 )
-                owner = node_owner(before, me=me, hold=held_as(store, before))
-                done.append({"node": name, "was": str(before.state), "owner": owner})
+                done.append({"node": name, "was": str(before.state), "owner": judge.owner})
     if as_json:
         output.emit_json(done)
         return
@@ -170,23 +171,54 @@ def _cancel(store: Store, request_id: RequestId, *, me: str, force: bool) -> str
     return owner
 
 
-def _refuse_if_not_ours(
-    store: Store, node: Node, *, me: str, force: bool, report: JobReport | None
-) -> None:
-    if node.state in _OVER:
-        raise MistakeError(f"node {node.id} is {node.state.said} already")
-    if node.state not in _GIVEN:
-        raise MistakeError(f"node {node.id} is {node.state.said}: there is nothing to give back")
-    owner = node_owner(node, me=me, hold=held_as(store, node))
-    if force and report is not None and owner is not None:
-        raise MistakeError(f"only {user_of(node)} reports how it went on node {node.id}")
-    if force:
-        return
-    if node.state is NodeState.IN_USE and not _kept(node):
-        raise MistakeError(f"node {node.id} is in use by {user_of(node)}; --force takes it away")
-    if owner is not None:
-        how = "held for" if node.state is NodeState.HOLD else "kept by"
-        raise MistakeError(f"node {node.id} is {how} {owner}, not {me}; --force takes it away")
+@dataclass(slots=True, kw_only=True)
+class _Judge:
+    """Refuses to give back what is not ours to give back.
+
+    Attributes:
+        store: Where the records are.
+        me: What we are called.
+        force: Whether somebody else's is meant, too.
+        report: What is said of the work on the node, or None.
+        owner: Whose the node is that was judged last; None: ours. Nothing has to be read for that
+            once the node is given back.
+    """
+
+    store: Store
+    me: str
+    force: bool
+    report: JobReport | None
+    owner: str | None = None
+
+    def __call__(self, node: Node) -> None:
+        """Judge one node.
+
+        Raises:
+            MistakeError: It is not given back.
+            StoreAwayError: If ZooKeeper does not answer.
+        """
+        if node.state in _OVER:
+            raise MistakeError(f"node {node.id} is {node.state.said} already")
+        if node.state not in _GIVEN:
+            raise MistakeError(
+                f"node {node.id} is {node.state.said}: there is nothing to give back"
+            )
+        owner = self.owner = node_owner(node, me=self.me, hold=held_as(self.store, node))
+        if self.force:
+            # Whoever did the work tells of it, also if it is held for somebody else since.
+            stranger = owner is not None and requestor_of(node) != self.me
+            if self.report is not None and stranger:
+                raise MistakeError(f"only {user_of(node)} reports how it went on node {node.id}")
+            return
+        if node.state is NodeState.IN_USE and not _kept(node):
+            raise MistakeError(
+                f"node {node.id} is in use by {user_of(node)}; --force takes it away"
+            )
+        if owner is not None:
+            how = "held for" if node.state is NodeState.HOLD else "kept by"
+            raise MistakeError(
+                f"node {node.id} is {how} {owner}, not {self.me}; --force takes it away"
+            )
 
 
 def _kept(node: Node) -> bool:

@@ -31,14 +31,13 @@ from requestor.commands.archiving import JobArchiving
 from requestor.commands.ending import RequestorCommand, this_ending
 from requestor.commands.failure_lines import telling_failures
 from requestor.commands.hold_time import refuse_too_long
-from requestor.commands.keeping_hint import tell_held, tell_kept
+from requestor.commands.keeping_hint import HeldTeller, tell_kept
 from requestor.commands.options import Asking, asking_of, asking_options, check_command
 from requestor.commands.parallel import ParallelRun, RemoteJob, RemoteJobOutcome
 from requestor.commands.streams import JsonReporter, PlainReporter, RunReporter
 from requestor.commands.waiting import accept
 from requestor.context import default_requestor
 from requestor.errors import RequestorError
-from requestor.nodes import LeasedNode
 from requestor.nodeset import NodeSet
 
 if TYPE_CHECKING:
@@ -248,7 +247,8 @@ def _carry_out(context: CommandContext, order: Order, reporter: RunReporter) -> 
                 if code and order.hold_s is not None:
                     _hold(reporter, store, context.clock, nodes, order, code=code)
             if order.hold_s is None:
-                tell_kept(reporter, store, context.clock, parallel.failed)
+                me = order.asking.requestor or default_requestor()
+                tell_kept(reporter, store, context.clock, parallel.failed, me=me)
     return code
 
 
@@ -362,10 +362,13 @@ def _hold(
     """Leave all machines to a person, and say for how long their launchers keep them."""
     seconds = order.hold_s or 0.0
     owner = order.asking.requestor or default_requestor()
-    held: list[LeasedNode] = []
+    teller = HeldTeller(reporter, store, clock, for_s=seconds)
+    # They stay held, whatever ends us: nobody but us says which they are.
+    this_ending().on_asked(teller.say_rest)
     try:
         for node in nodes:
             node.hold(f"remuda run ended with exit code {code}", owner=owner, seconds=seconds)
-            held.append(node)
+            teller.add(node)
+        teller.ask()
     finally:
-        tell_held(reporter, store, clock, held, seconds)
+        teller.say_rest()

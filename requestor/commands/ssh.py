@@ -1,5 +1,6 @@
 """`remuda ssh`: the system's ssh, with the machine's own host keys."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from remuda.cli.caveats import unknown
 from remuda.cli.completing import complete_nodes
 from remuda.cli.context import CommandContext, with_context
 from remuda.cli.errors import CommandFailedError, MistakeError
+from remuda.cli.terminal import say
 from remuda.insight.facts import NodeFacts, facts_of, known_hosts
 from remuda.insight.holding import read_images
 from remuda.insight.tree import decode_node, reader
@@ -22,12 +24,14 @@ from remuda.model.ids import NodeId
 from remuda.model.node import Node, NodeState
 from remuda.model.takehome import TakeHomeState
 from remuda.store import paths
-from remuda.store.api import Store
+from remuda.store.api import Store, StoreError
 from requestor.certifying import certified
 from requestor.commands.ending import EXIT_SSH, RequestorCommand, this_ending
 from requestor.commands.options import check_command, owner_options
 from requestor.holding import held_as
 from requestor.owning import node_owner
+
+log = logging.getLogger(__name__)
 
 
 @click.command(
@@ -80,17 +84,66 @@ def ssh(
             "(--insecure: log in all the same)",
             EXIT_SSH,
         )
-    with tempfile.TemporaryDirectory(prefix="remuda-ssh-") as folder, ExitStack() as visit:
-        hosts = Path(folder) / "known_hosts"
-        if record.state is NodeState.HOLD and not _insists_on_key():
-            store = visit.enter_context(context.store())
-            made = certified(store, context.clock, record, Path(folder), me=me)
-            identity = visit.enter_context(made) or identity
-            # A machine whose hold has just begun may have got another host key in between.
-            facts = replace(facts, host_keys=facts_of(_read(store, node)).host_keys)
+    certify = record.state is NodeState.HOLD and not _insists_on_key()
+    with ExitStack() as visit:
+        certifying = _connect(visit, context, identity) if certify else None
+        # From here on there is a folder, and maybe a wish, to be taken away again.
+        this_ending().hold_off()
+        folder = Path(visit.enter_context(tempfile.TemporaryDirectory(prefix="remuda-ssh-")))
+        if certifying is not None:
+            identity = _certify(visit, context, certifying, record, folder, me=me) or identity
+            facts = _known_by_now(certifying, facts, identity)
+        hosts = folder / "known_hosts"
         hosts.write_text(known_hosts(facts))
         code = _run(ssh_arguments(facts, hosts, identity, command))
     raise click.exceptions.Exit(code)
+
+
+def _connect(visit: ExitStack, context: CommandContext, identity: str | None) -> Store | None:
+    """Return where a certificate is wished; None: ZooKeeper cannot be reached, but there is a key.
+
+    Raises:
+        StoreError: It cannot be reached, and there is no key.
+    """
+    try:
+        return visit.enter_context(context.store())
+    except StoreError as error:
+        if identity is None:
+            raise
+        log.info("no certificate is asked for: %s", error)
+        return None
+
+
+def _certify(
+    visit: ExitStack, context: CommandContext, store: Store, node: Node, folder: Path, *, me: str
+) -> str:
+    """Return a key with a certificate for this visit; empty: there is none to be had."""
+    made = certified(
+        store,
+        context.clock,
+        node,
+        folder,
+        me=me,
+        check=this_ending().check,
+        tell=lambda sentence: say(f"remuda: {sentence}", err=True),
+    )
+    return visit.enter_context(made)
+
+
+def _known_by_now(store: Store, facts: NodeFacts, identity: str | None) -> NodeFacts:
+    """Return facts with the host keys that a machine has by now: a hold that begins changes them.
+
+    Raises:
+        MistakeError: The node is gone meanwhile.
+        StoreError: ZooKeeper is away, and there is no key.
+    """
+    try:
+        return replace(facts, host_keys=facts_of(_read(store, facts.id)).host_keys)
+    except StoreError as error:
+        if identity is None:
+            raise
+        log.info("the host keys of node %s are not read again: %s", facts.id, error)
+        return facts
 
 
 def _insists_on_key() -> bool:
@@ -149,7 +202,7 @@ def ssh_arguments(
 
 def _run(arguments: list[str]) -> int:
     ending = this_ending()
-    ending.hold_off()
+    ending.check()
     try:
         child = subprocess.Popen(arguments, env=dict(os.environ))
     except FileNotFoundError as error:

@@ -1,6 +1,9 @@
 """Machines whose host key nobody knows: nobody logs in unless told to."""
 
-from collections.abc import Iterator
+import os
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,14 +16,20 @@ from remuda.ssh.api import Login
 from remuda.ssh.errors import HostKeyUnknownError
 from remuda.ssh.session import open_session
 from remuda.store import paths
-from remuda.store.api import Set, Store
+from remuda.store.api import Set, Store, StoreAwayError
+from requestor.commands import ending as ending_module
 from requestor.commands import ssh as command
+from requestor.commands.ending import Ending
 from requestor.commands.run import run
 from requestor.commands.ssh import ssh, ssh_arguments
 from tests.support.commands import CommandHarness
+from tests.support.deadline import wait_for
 from tests.unit.launcher.worlds import HOST_KEY as KEY
 from tests.unit.model.test_publickey import ED25519
 from tests.unit.requestor.test_commands import the_nodes
+
+#: Of a wait for something that comes at once, but for a machine that is busy.
+DEADLINE_S = 60.0
 
 
 @pytest.fixture
@@ -114,7 +123,7 @@ def test_a_key_of_the_environment_gives_way_to_a_certificate(
 
     @contextmanager
     def certified(
-        _store: Store, _clock: Any, node: Node, _folder: Path, *, me: str
+        _store: Store, _clock: Any, node: Node, _folder: Path, *, me: str, **_more: object
     ) -> Iterator[str]:
         asked.append(f"{node.id} {me}")
         yield certificate
@@ -137,6 +146,94 @@ def test_a_key_of_the_environment_gives_way_to_a_certificate(
     assert done.exit_code == 0, done.stderr
     assert Path(arguments[arguments.index("-i") + 1]).name == used
     assert asked == ([] if named else [f"{node} ada"])
+
+
+def held_node(harness: CommandHarness) -> str:
+    """Put a node on record that is held for ada."""
+    node = harness.launcher.ready_node(requestor="ada")
+    for state in (NodeState.IN_USE, NodeState.HOLD):
+        harness.launcher.set_state(node, state)
+    return node
+
+
+@pytest.mark.parametrize("keyed", [True, False])
+@pytest.mark.parametrize("connects", [1, 2])
+def test_a_key_of_the_environment_is_used_if_zookeeper_goes_away(
+    harness: CommandHarness,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    keyed: bool,
+    connects: int,
+) -> None:
+    """After the node was read, at the second connect or later; without a key that is said."""
+    own = tmp_path / "own"
+    own.touch()
+    if keyed:
+        monkeypatch.setenv("REMUDA_IDENTITY", str(own))
+    else:
+        monkeypatch.delenv("REMUDA_IDENTITY", raising=False)
+    connect, made = harness.zookeeper.connect, list[Any]()
+    arguments: list[str] = []
+
+    def watched() -> Any:
+        if len(made) == connects:
+            raise StoreAwayError("gone")
+        made.append(connect())
+        if len(made) == 2:
+            made[1].suspend()
+        return made[-1]
+
+    def started(given: list[str]) -> int:
+        arguments.extend(given)
+        return 0
+
+    node = held_node(harness)
+    monkeypatch.setattr(harness.zookeeper, "connect", watched)
+    monkeypatch.setattr(command, "_run", started)
+    done = harness.call(ssh, node, "--requestor", "ada")
+    assert len(made) == connects
+    if keyed:
+        assert done.exit_code == 0, done.stderr
+        assert arguments[arguments.index("-i") + 1] == str(own)
+    else:
+        assert (done.exit_code, arguments) == (3, [])
+        assert "ZooKeeper" in done.stderr
+
+
+def test_a_visit_that_a_signal_ends_leaves_nothing(
+    harness: CommandHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a certificate is waited for, there are a wish and a folder to be taken away."""
+    left: list[int] = []
+    ended: list[str] = []
+    one = Ending(grace_s=3600.0, leave=lambda number, _why: left.append(number))
+
+    @contextmanager
+    def certified(*_words: object, check: Callable[[], None], **_more: object) -> Iterator[str]:
+        assert [one.name.startswith("remuda-ssh-") for one in tmp_path.iterdir()] == [True]
+        os.kill(os.getpid(), signal.SIGTERM)
+        wait_for(lambda: one.asked or bool(left), DEADLINE_S, "the signal")
+        try:
+            check()
+            yield ""
+        finally:
+            ended.append("taken back")
+
+    def never(_arguments: list[str]) -> int:
+        raise AssertionError("there was no visit")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(ending_module, "Ending", lambda: one)
+    monkeypatch.setattr(command, "certified", certified)
+    monkeypatch.setattr(command, "_run", never)
+    try:
+        done = harness.call(ssh, held_node(harness), "--requestor", "ada")
+    finally:
+        one.close()  # it listens until the process has ended, otherwise
+
+    assert (done.exit_code, left, ended) == (128 + signal.SIGTERM, [], ["taken back"])
+    assert list(tmp_path.iterdir()) == []
 
 
 def without_keys(harness: CommandHarness) -> None:

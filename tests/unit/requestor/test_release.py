@@ -1,6 +1,7 @@
 """`remuda release` and `remuda ssh`: ours at once, a stranger's only by force."""
 
 from dataclasses import replace
+from typing import Any, Final
 
 import pytest
 
@@ -10,7 +11,7 @@ from remuda.model.jobreport import report_of
 from remuda.model.node import NodeState
 from remuda.model.request import RequestState
 from remuda.store import paths
-from remuda.store.api import Create
+from remuda.store.api import Create, NotPermittedError, StoreAwayError, StoreError
 from requestor.commands.kept_nodes import KEPT
 from requestor.commands.release import release
 from requestor.commands.request import request
@@ -109,6 +110,82 @@ def test_release_leaves_a_machine_that_is_held_for_another(harness: CommandHarne
         assert f"node {node} is held for ada, not {me}; --force takes it away" in result.stderr
     forced = harness.call(release, claimed, "--force")
     assert forced.stdout == f"node {claimed} was held, of ada, and is given back\n"
+
+
+#: What a launcher says of a node that an autohold of ada keeps.
+FOR_ADA: Final = Hold(
+    owner="ada",
+    reason="flaky",
+    source=HoldSource.AUTOHOLD,
+    for_s=60.0,
+    since_s=1.0,
+    ends_s=61.0,
+    autohold="a1",
+)
+
+
+def test_whoever_did_the_work_reports_of_it(harness: CommandHarness) -> None:
+    """Though the machine is held for somebody else, so that it takes force to give it back."""
+    node = harness.launcher.ready_node(state=NodeState.HOLD, requestor="ci", hold_job="ada")
+    Granting(harness.launcher).put(NodeId(node), FOR_ADA)
+    words = (node, "--failed", "exit code 2", "--force")
+
+    stranger = harness.call(release, *words, "--requestor", "bob")
+    assert stranger.exit_code == 2
+    assert f"only ci reports how it went on node {node}" in stranger.stderr
+    done = harness.call(release, *words, "--requestor", "ci")
+    assert done.stdout == f"node {node} was held, of ada, and is given back\n"
+    report = report_of(harness.launcher.read_node(node))
+    assert report is not None
+    assert report.why == "exit code 2"
+
+
+def _closed(harness: CommandHarness, error: StoreError, *, after: int = 0) -> None:
+    """Let launch records be read so often, and then not any more."""
+    connect, looks = harness.zookeeper.connect, [0]
+
+    def watched() -> Any:
+        store = connect()
+        read = store.read
+
+        def looked(path: str) -> Any:
+            if path.startswith(f"{paths.launches('alpha')}/"):
+                looks[0] += 1
+                if looks[0] > after:
+                    raise error
+            return read(path)
+
+        store.read = looked  # type: ignore[method-assign]
+        return store
+
+    harness.zookeeper.connect = watched  # type: ignore[method-assign]
+
+
+def test_what_is_given_back_is_said_without_another_look(harness: CommandHarness) -> None:
+    """ZooKeeper may go away once it is done: whose the node was is known by then."""
+    node = harness.launcher.ready_node(state=NodeState.HOLD, requestor="ci", hold_job="ci")
+    Granting(harness.launcher).put(NodeId(node), FOR_ADA)
+    _closed(harness, StoreAwayError("gone"), after=1)
+
+    done = harness.call(release, node, "--requestor", "bob", "--force")
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout == f"node {node} was held, of ada, and is given back\n"
+
+
+def test_who_may_not_read_launches_goes_by_the_node(
+    harness: CommandHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An installation may close them to requestors."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    own = harness.launcher.ready_node(state=NodeState.HOLD, requestor="ci", hold_job="ada")
+    Granting(harness.launcher).put(NodeId(own), FOR_ADA)
+    _closed(harness, NotPermittedError(paths.launch("alpha", own)))
+
+    visit = harness.call(ssh, own, "--requestor", "ada")
+    assert "there is no ssh on this machine" in visit.stderr
+    theirs = harness.call(release, own, "--requestor", "bob")
+    assert f"node {own} is held for ada, not bob" in theirs.stderr
+    assert harness.call(release, own, "--requestor", "ada").exit_code == 0
 
 
 def test_release_gives_back_what_zuul_holds_for_a_job(harness: CommandHarness) -> None:
