@@ -175,8 +175,8 @@ class LauncherWorker:
 
     def preparation(self, config: Config) -> Callable[[], None] | None:
         """Return what reads the files that recipes of images made on first use copy."""
-        policies = self.policies
-        return partial(policies.hash_files, config) if policies.copies(config) else None
+        tops = self.policies.copied(config)
+        return partial(self.policies.hash_files, tops) if tops else None
 
     def note_config(self, error: str | None) -> None:
         """Show what is wrong with the configuration, and judge everything again."""

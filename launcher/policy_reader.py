@@ -1,6 +1,6 @@
 """Reads a launcher's policy, with the files that recipes of images made on first use copy."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,24 +27,20 @@ class PolicyReader:
     cache: TreeCache = field(default_factory=TreeCache)
     _hashed: dict[Path, Sequence[TreeEntry]] = field(default_factory=dict)
 
-    def copies(self, config: Config) -> bool:
-        """Whether a policy depends on what files hold, which takes a while to read."""
-        return any(copied_paths(one) for one in self._on_demand(config))
-
-    def hash_files(self, config: Config) -> None:
-        """Read what files hold; of those that cannot be read the policy will say so."""
-        self._hashed.clear()
-        for recipe in self._on_demand(config):
-            for top in copied_paths(recipe):
-                with suppress(UnreadableError):
-                    self._hashed[Path(top)] = self.cache.read(Path(top))
-
-    def _on_demand(self, config: Config) -> list[ImageRecipe]:
-        """Return the recipes of the images that launches of this provider may make themselves."""
+    def copied(self, config: Config) -> list[Path]:
+        """Return the files and folders on whose content a policy depends: it takes long to read."""
         if self.provider not in config.providers:
             return []  # whoever takes the configuration in will say so
         known = recipes(config.images, config.image_defaults, config.providers).values()
-        return [one for one in known if self.provider in one.makings and one.ttl_s is not None]
+        ours = (one for one in known if self.provider in one.makings and one.ttl_s is not None)
+        return _tops(ours)
+
+    def hash_files(self, tops: Sequence[Path]) -> None:
+        """Read what files hold; of those that cannot be read the policy will say so."""
+        self._hashed.clear()
+        for top in tops:
+            with suppress(UnreadableError):
+                self._hashed[top] = self.cache.read(top)
 
     def read(self, config: Config) -> Policy:
         """Return the policy; files of those before are forgotten.
@@ -56,11 +52,15 @@ class PolicyReader:
             policy = compile_policy(config, self.provider, self._tree)
         finally:
             self._hashed.clear()
-        recipes = (one.recipe for one in policy.on_demand.values())
-        self.cache.keep([Path(top) for recipe in recipes for top in copied_paths(recipe)])
+        self.cache.keep(_tops(one.recipe for one in policy.on_demand.values()))
         return policy
 
     def _tree(self, top: Path) -> Sequence[TreeEntry]:
         """Return what a file or folder holds."""
         hashed = self._hashed.get(top)
         return self.cache.read(top) if hashed is None else hashed
+
+
+def _tops(of: Iterable[ImageRecipe]) -> list[Path]:
+    """Return what the steps of recipes copy."""
+    return [Path(top) for recipe in of for top in copied_paths(recipe)]

@@ -96,15 +96,16 @@ def look(own: Path, proc: Path = _PROC) -> Seen:
         if not one.name.isdecimal() or int(one.name) == os.getpid():
             continue
         environ = _environ(one)
-        if environ and _mark(own) in b"\0" + environ:
+        if _is_marked(environ, own):
             marked.add(int(one.name))
         elif environ == b"" and _is_beginning(one):
             beginning.add(int(one.name))
     return Seen(marked=frozenset(marked), beginning=frozenset(beginning))
 
 
-def _mark(own: Path) -> bytes:
-    return b"\0REMUDA_OUTPUT=" + os.fsencode(own) + b"/"
+def _is_marked(environ: bytes | None, own: Path) -> bool:
+    mark = b"\0REMUDA_OUTPUT=" + os.fsencode(own) + b"/"
+    return environ is not None and mark in b"\0" + environ
 
 
 def _environ(process: Path) -> bytes | None:
@@ -136,7 +137,7 @@ def _end(pid: int, own: Path) -> bool:
     except OSError:
         return False
     try:
-        if _mark(own) not in b"\0" + (_environ(_PROC / str(pid)) or b""):
+        if not _is_marked(_environ(_PROC / str(pid)), own):
             return False
         signal.pidfd_send_signal(number, signal.SIGKILL)
     except OSError:

@@ -25,12 +25,12 @@ def test_files_are_hashed_before_a_policy_is_read(
     """In another thread: the brain's takes what that has read, and looks at no file itself."""
     (tmp_path / "one").write_text("1")
     config, reader = copying(tmp_path / "one", tmp_path / "none"), PolicyReader("here")
-    assert reader.copies(config)
-    reader.hash_files(config)  # what cannot be read, the policy says
+    assert reader.copied(config)
+    reader.hash_files(reader.copied(config))  # what cannot be read, the policy says
     assert reader.read(config).on_demand["noble"].trouble
 
     config = copying(tmp_path / "one")
-    reader.hash_files(config)
+    reader.hash_files(reader.copied(config))
     (tmp_path / "one").write_text("changed meanwhile")
 
     def never(top: Path) -> tuple[TreeEntry, ...]:
@@ -46,8 +46,8 @@ def test_files_are_hashed_before_a_policy_is_read(
 
 def test_a_launcher_that_copies_nothing_prepares_nothing() -> None:
     """Nor does one of a provider that the configuration does not have: it is refused later."""
-    assert not PolicyReader("here").copies(Config.model_validate(document()))
-    assert not PolicyReader("nowhere").copies(copying(Path("/x")))
+    assert not PolicyReader("here").copied(Config.model_validate(document()))
+    assert not PolicyReader("nowhere").copied(copying(Path("/x")))
 
 
 def test_a_reload_hashes_only_what_has_changed(
