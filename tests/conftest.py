@@ -1,11 +1,15 @@
 """For all tests: surroundings that do not depend on who started them."""
 
+import logging
 import signal
+import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
+from remuda import logs
 from remuda.known_secrets import KNOWN
 
 #: Shorter than the text of any key.
@@ -42,3 +46,21 @@ def _no_secrets_of_other_tests() -> Iterator[None]:
     KNOWN.forget()
     yield
     KNOWN.forget()
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """What one test makes of this process's logs, as commands do, is not there in the next.
+
+    Which tests share a process differs from machine to machine.
+    """
+    root, ours = logging.getLogger(), logging.getLogger(logs.ROOT)
+    handlers, levels = root.handlers[:], (root.level, ours.level)
+    hooks, last_resort = (sys.excepthook, threading.excepthook), logging.lastResort
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(levels[0])
+    ours.setLevel(levels[1])
+    logging.captureWarnings(capture=False)
+    sys.excepthook, threading.excepthook = hooks
+    logging.lastResort = last_resort

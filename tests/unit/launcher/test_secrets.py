@@ -7,21 +7,17 @@ is looked for. They are looked for in everything that is written: every znode, e
 status pages, and what the commands print.
 """
 
-import logging
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import pytest
-import structlog
 from click.testing import CliRunner
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from launcher.node.hand_proving import ProvingHands
 from launcher.node.probing import ProbeTarget
-from remuda import logs
 from remuda.cli.context import CommandContext
 from remuda.cli.explaining import explain
 from remuda.cli.failures import failures
@@ -141,20 +137,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     load_key(str(tmp_path / "key"))
     KNOWN.note([TOKEN])  # as remuda.cloud.account does with each; its own test says so
     return tmp_path
-
-
-@pytest.fixture(autouse=True)
-def _restore_logging() -> Iterator[None]:
-    root, ours = logging.getLogger(), logging.getLogger(logs.ROOT)
-    handlers, levels = root.handlers[:], (root.level, ours.level)
-    hook = threading.excepthook
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(levels[0])
-    ours.setLevel(levels[1])
-    logging.captureWarnings(capture=False)
-    threading.excepthook = hook
-    structlog.reset_defaults()
 
 
 class LoudCloud(FakeCloud):

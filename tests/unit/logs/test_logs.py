@@ -7,7 +7,6 @@ import threading
 import time
 import unicodedata
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,19 +17,6 @@ PRIVATE_KEY = (
     "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA\n"
     "-----END OPENSSH PRIVATE KEY-----"
 )
-
-
-@pytest.fixture(autouse=True)
-def _restore_logging() -> Iterator[None]:
-    root, ours = logging.getLogger(), logging.getLogger(logs.ROOT)
-    handlers, levels = root.handlers[:], (root.level, ours.level)
-    hook = threading.excepthook
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(levels[0])
-    ours.setLevel(levels[1])
-    logging.captureWarnings(capture=False)
-    threading.excepthook = hook
 
 
 @pytest.fixture
