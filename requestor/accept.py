@@ -7,9 +7,10 @@ request fit into one transaction, and the lock is ours without looking, as nobod
 got in before. Otherwise the lock is taken first, as everybody does, and the rest follows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from remuda.model import node as node_record
@@ -87,9 +88,9 @@ def read_promised(context: RequestorContext, request: Request) -> tuple[Stored[N
 
     Raises:
         PromiseBrokenError: If one of them is not.
-        StoreAwayError: If an answer did not come in time.
+        StoreAwayError: If ZooKeeper stays away.
     """
-    found = context.store.read_many([paths.node(node_id) for node_id in request.nodes])
+    found = _read(context, request.nodes)
     return tuple(
         _promised(request, node_id, one) for node_id, one in zip(request.nodes, found, strict=True)
     )
@@ -207,7 +208,7 @@ def _settle(
     contenders: dict[NodeId, str] = {}
     for one in nodes:
         directory = paths.node_lock(one.value.id)
-        names = context.store.children(directory)
+        names = context.surely(partial(context.store.children, directory))
         mine = next((name for name in names if name.startswith(stem)), None)
         if mine is None:
             return None
@@ -219,7 +220,7 @@ def _already(
     context: RequestorContext, request: Request, contenders: Mapping[NodeId, str]
 ) -> tuple[AcceptedNode, ...] | None:
     """Return the nodes if all of them are in use for this very request, which only we do."""
-    found = context.store.read_many([paths.node(node_id) for node_id in contenders])
+    found = _read(context, contenders)
     taken = []
     for (node_id, contender), stored in zip(contenders.items(), found, strict=True):
         if stored is None or not stored.value:
@@ -232,6 +233,13 @@ def _already(
             return None
         taken.append(AcceptedNode(node=node, version=stored.version, contender=contender))
     return tuple(taken)
+
+
+def _read(
+    context: RequestorContext, node_ids: Iterable[NodeId]
+) -> tuple[Stored[bytes] | None, ...]:
+    places = [paths.node(node_id) for node_id in node_ids]
+    return context.surely(lambda: context.store.read_many(places))
 
 
 def _raise_if_gone(request: Request, error: RejectedError) -> None:

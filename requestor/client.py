@@ -12,8 +12,8 @@ from remuda.model.ids import NodeId, RequestId
 from remuda.model.imageask import ImageAsk
 from remuda.runtime.clock import Clock, SystemClock
 from remuda.store import paths
-from remuda.store.api import Create, MissingError, Session, Store, StoreAwayError
-from requestor.context import SURE_ATTEMPTS_MAX, RequestorContext, default_requestor
+from remuda.store.api import Create, MissingError, Session, Store
+from requestor.context import RequestorContext, default_requestor
 from requestor.errors import NotOursError, RequestorError
 from requestor.nodes import LeasedNode
 from requestor.owning import request_owner
@@ -221,23 +221,28 @@ class Client:
             ephemeral=options.ephemeral,
             sequence=True,
         )
-        for attempt in range(1, SURE_ATTEMPTS_MAX + 1):
+        asked = False
+
+        def attempt() -> RequestId:
+            nonlocal asked
+            if asked and (found := self._find(token)) is not None:
+                return found
+            asked = True
+            return self._commit(op)
+
+        return self._context.surely(attempt)
+
+    def _commit(self, op: Create) -> RequestId:
+        store = self._context.store
+        try:
+            (done,) = store.commit([op])
+        except MissingError:  # a tree that nobody has used yet
+            store.ensure(paths.REQUESTS)
             try:
-                (done,) = self._context.store.commit([op])
-            except MissingError:
-                # A tree that nobody has used yet.
-                self._context.store.ensure(paths.REQUESTS)
-                continue
-            except StoreAwayError:
-                back = self._context.sessions.wait_connected(self._context.away_s)
-                if not back or attempt == SURE_ATTEMPTS_MAX:
-                    raise
-                found = self._find(token)
-                if found is not None:
-                    return found
-                continue
-            return RequestId(done.path.rpartition("/")[2])
-        raise RequestorError(f"{paths.REQUESTS} vanishes all the time")
+                (done,) = store.commit([op])
+            except MissingError as exc:
+                raise RequestorError(f"{paths.REQUESTS} vanishes all the time") from exc
+        return RequestId(done.path.rpartition("/")[2])
 
     def _find(self, token: str) -> RequestId | None:
         """Return the request that a create with a lost reply has made after all, if any."""

@@ -7,13 +7,15 @@ import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from remuda.runtime.clock import Clock
 from remuda.runtime.whoami import user_at_host
 from remuda.store.api import Done, Op, Store, StoreAwayError
 from requestor.holdings import Holdings
 from requestor.sessions import Sessions
+
+T = TypeVar("T")
 
 #: How often an operation whose reply was lost is tried again; each time after a reconnect.
 SURE_ATTEMPTS_MAX: Final = 5
@@ -45,6 +47,22 @@ class RequestorContext:
     away_s: float = 30.0
     lock_s: float = 30.0
 
+    def surely(self, attempt: Callable[[], T]) -> T:
+        """Return what *attempt* returns; when it got no answer, wait for ZooKeeper and call again.
+
+        Raises:
+            StoreAwayError: If ZooKeeper stays away for longer than *away_s*, or goes again and
+                again.
+            Exception: Anything else that *attempt* raises.
+        """
+        for _ in range(SURE_ATTEMPTS_MAX - 1):
+            try:
+                return attempt()
+            except StoreAwayError:
+                if not self.sessions.wait_connected(self.away_s):
+                    raise
+        return attempt()
+
     def commit_surely(self, ops: Sequence[Op]) -> tuple[Done, ...]:
         """Commit; when the reply was lost, wait for ZooKeeper and commit again.
 
@@ -53,15 +71,9 @@ class RequestorContext:
 
         Raises:
             RejectedError: See above.
-            StoreAwayError: If ZooKeeper stays away for longer than *away_s*.
+            StoreAwayError: As of :meth:`surely`.
         """
-        for _ in range(SURE_ATTEMPTS_MAX - 1):
-            try:
-                return self.store.commit(ops)
-            except StoreAwayError:
-                if not self.sessions.wait_connected(self.away_s):
-                    raise
-        return self.store.commit(ops)
+        return self.surely(lambda: self.store.commit(ops))
 
 
 def default_requestor() -> str:

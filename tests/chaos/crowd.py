@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from requestor import Client, RequestFailedError, RequestorError, connect
+from requestor import Client, RequestFailedError, RequestorError, StoreAwayError, connect
 from tests.support.processes import Process
 
 _NODES_MAX: Final = 3
@@ -44,7 +44,7 @@ class Regular(threading.Thread):
                         self._job(client)
             except RequestFailedError as exc:
                 self.trouble.append(str(exc))
-            except RequestorError:
+            except (RequestorError, StoreAwayError):  # as is documented, and met in an outage
                 self.lost += 1
 
     def _job(self, client: Client) -> None:

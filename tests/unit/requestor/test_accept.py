@@ -12,7 +12,7 @@ from remuda.store.api import Delete, Set, StoreAwayError
 from requestor.errors import NodesLostError, PromiseBrokenError, RequestGoneError
 from requestor.nodes import LeaseState
 from requestor.pending import PendingRequest
-from tests.unit.requestor.conftest import Bench
+from tests.unit.requestor.conftest import Bench, away_once
 
 RELEASE_S = 10.0
 
@@ -143,6 +143,28 @@ def test_a_lost_reply_to_taking_is_settled_by_looking(bench: Bench, *, happened:
     nodes.release()
     assert bench.launcher.read_node(node_id).state is NodeState.USED
     assert bench.launcher.locks(node_id) == ()
+
+
+@pytest.mark.parametrize(
+    ("reading", "after"),
+    [("children", 0), ("read_many", 0), ("read_many", 1)],
+    ids=["its place in the lock", "what is promised", "what is ours"],
+)
+@pytest.mark.parametrize("happened", [True, False])
+def test_the_look_that_settles_it_may_lose_its_own_reply(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, reading: str, after: int, *, happened: bool
+) -> None:
+    """Or nodes that are ours would be nobody's until the session ends."""
+    pending, (node_id,) = served(bench)
+    if happened:
+        bench.store.away_after_next_commit()
+    else:
+        bench.store.away_before_next_commit()
+    away_once(monkeypatch, bench.store, reading, after=after)
+    nodes = pending.accept()
+
+    assert [node.id for node in nodes] == [node_id]
+    assert len(bench.launcher.locks(node_id)) == 1
 
 
 def test_rubbish_over_a_node_whose_taking_is_unsure_is_no_traceback(bench: Bench) -> None:

@@ -9,7 +9,7 @@ from remuda.model.node import NodeState
 from remuda.model.request import RequestState
 from remuda.model.status import Ruling
 from remuda.store import paths
-from remuda.store.api import Delete, Session, StoreAwayError, StoreRefusedError
+from remuda.store.api import Delete, MissingError, Session, StoreAwayError, StoreRefusedError
 from requestor.errors import (
     NotOursError,
     RequestFailedError,
@@ -21,7 +21,7 @@ from requestor.errors import (
 from requestor.nodes import LeaseState
 from requestor.sessions import Sessions
 from tests.support.standin import HOST_KEY
-from tests.unit.requestor.conftest import Bench
+from tests.unit.requestor.conftest import Bench, away_once
 
 WAIT_S = 0.02
 
@@ -256,6 +256,20 @@ def test_a_strangers_request_is_not_attached_to_by_a_slip(bench: Bench) -> None:
     assert bench.launcher.store.children(paths.REQUESTS) == ()
 
 
+def test_a_tree_that_vanishes_all_the_time_is_said(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody is deleting ZooKeeper's tree, or it is not ours."""
+    monkeypatch.setattr(bench.store, "ensure", lambda _: None)
+
+    def missing(_: object) -> None:
+        raise MissingError(paths.REQUESTS, "there is none")
+
+    monkeypatch.setattr(bench.store, "commit", missing)
+    with pytest.raises(RequestorError, match="vanishes all the time"):
+        bench.client.request("small")
+
+
 def test_a_request_whose_reply_was_lost_is_found_again(bench: Bench) -> None:
     """No second request is made when the first one happened."""
     bench.store.away_after_next_commit()
@@ -267,6 +281,21 @@ def test_a_request_whose_reply_was_lost_is_found_again(bench: Bench) -> None:
 def test_a_request_that_did_not_happen_is_made_again(bench: Bench) -> None:
     """The look in between tells the difference."""
     bench.store.away_before_next_commit()
+    pending = bench.client.request("small")
+
+    assert bench.launcher.the_request().id == pending.id
+
+
+@pytest.mark.parametrize("happened", [True, False])
+def test_the_look_for_a_lost_reply_may_lose_its_own(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, happened: bool
+) -> None:
+    """A connection that has just come back goes again as easily."""
+    if happened:
+        bench.store.away_after_next_commit()
+    else:
+        bench.store.away_before_next_commit()
+    away_once(monkeypatch, bench.store, "children")
     pending = bench.client.request("small")
 
     assert bench.launcher.the_request().id == pending.id
