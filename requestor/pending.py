@@ -197,7 +197,8 @@ class PendingRequest:
         Nothing happens if it is over already.
 
         Raises:
-            StoreAwayError: If ZooKeeper stays away; an ephemeral request goes with the session.
+            StoreAwayError: If ZooKeeper stays away; an ephemeral request goes with the session,
+                another has to be cancelled again.
         """
         if self._over:
             return
@@ -206,6 +207,9 @@ class PendingRequest:
             self._context.commit_surely([Delete(path=paths.request(self.id))])
         except MissingError:
             return
+        except StoreAwayError:
+            self._over = self._ephemeral
+            raise
 
     def on_news(self, listener: Callable[[], None]) -> None:
         """Call *listener*, which must not block, whenever :meth:`check` may say something new."""

@@ -26,7 +26,8 @@ def read_again(
         RequestorError: It cannot be read, or says that the node is not ours.
         StoreAwayError: If ZooKeeper stays away.
     """
-    stored = context.store.read(paths.node(taken.node.id))
+    path = paths.node(taken.node.id)
+    stored = context.surely(lambda: context.store.read(path))
     if stored is None:
         raise NodesLostError((taken.node.id,))
     try:

@@ -200,6 +200,20 @@ def test_a_lost_reply_to_giving_back_is_settled_by_trying_again(
     assert bench.launcher.locks(node_id) == ()
 
 
+def test_a_look_at_what_is_given_back_may_lose_its_reply(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody has written to the node meanwhile, so it is read again."""
+    pending, (node_id,) = served(bench)
+    nodes = pending.accept()
+    bench.launcher.set_state(node_id, NodeState.IN_USE)
+    away_once(monkeypatch, bench.store, "read")
+    nodes.release()
+
+    assert bench.launcher.read_node(node_id).state is NodeState.USED
+    assert bench.launcher.locks(node_id) == ()
+
+
 def test_a_node_condemned_meanwhile_stays_so_and_is_unlocked(bench: Bench) -> None:
     """An operator's word is not overwritten by giving back."""
     pending, ids = served(bench, 2)

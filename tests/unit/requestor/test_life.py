@@ -171,6 +171,20 @@ def test_a_cancelled_request_is_gone_in_any_state(bench: Bench) -> None:
         pending.accept()
 
 
+def test_a_request_that_outlives_its_session_can_be_cancelled_again(bench: Bench) -> None:
+    """What could not be cancelled is still there, and would get machines that nobody wants."""
+    pending = bench.client.request("small", ephemeral=False)
+    bench.store.suspend()
+    with pytest.raises(StoreAwayError):
+        pending.cancel()
+    assert not pending.over
+    bench.store.resume()
+    pending.cancel()
+
+    assert pending.over
+    assert bench.launcher.store.children(paths.REQUESTS) == ()
+
+
 def test_a_request_that_somebody_deleted_is_reported(bench: Bench) -> None:
     """An operator may delete requests."""
     pending = bench.client.request("small")
