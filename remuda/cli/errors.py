@@ -23,6 +23,8 @@ EXIT_STORE_AWAY: Final = 3
 EXIT_FAILED: Final = 4
 EXIT_TIMEOUT: Final = 5
 EXIT_LOST: Final = 6
+#: So many commands are named where several are meant.
+_NAMED_MAX: Final = 3
 #: As a shell shows a process that was ended by SIGINT.
 EXIT_INTERRUPTED: Final = 130
 
@@ -70,12 +72,31 @@ def usage_mistake(error: click.UsageError) -> click.ClickException:
     A group that was called without words goes on showing its help.
     """
     words = " ".join(error.format_message().split())
-    if error.ctx is not None and words == " ".join(error.ctx.get_help().split()):
+    if error.ctx is None:
+        return MistakeError(_sentence(words))
+    if words == " ".join(error.ctx.get_help().split()):
         return error
-    said = words[:1].lower() + words[1:].rstrip(".")
-    return MistakeError(
-        said if error.ctx is None else f"{said}; see {error.ctx.command_path} --help"
-    )
+    if isinstance(error, click.NoSuchOption) and (having := _having(error.option_name, error.ctx)):
+        few = [*having[:_NAMED_MAX], *(["others"] if len(having) > _NAMED_MAX else [])]
+        words = f"{error.option_name} comes after the command that it is for: {', '.join(few)}"
+    return MistakeError(f"{_sentence(words)}; see {error.ctx.command_path} --help")
+
+
+def _sentence(words: str) -> str:
+    return words[:1].lower() + words[1:].rstrip(".")
+
+
+def _having(option: str, ctx: click.Context) -> list[str]:
+    """Return the commands of a group that have an option, which was written before any of them."""
+    group = ctx.command
+    if ctx.parent is None or not isinstance(group, click.Group):
+        return []  # of all our commands too many have the same
+    commands = {name: group.get_command(ctx, name) for name in group.list_commands(ctx)}
+    return [
+        f"{ctx.command_path} {name}"
+        for name, command in commands.items()
+        if command is not None and any(option in param.opts for param in command.params)
+    ]
 
 
 class PlainReader(click.Command):

@@ -115,6 +115,7 @@ def parse_keys(text: str) -> tuple[PublicKey, ...]:
     wanted = [one for one in wanted if one and not one.startswith("#")]
     if not wanted:
         raise PublicKeyError("holds no public key")
+    _parse_line(wanted[0])  # of a file that holds something else the number of lines says nothing
     if len(wanted) > KEYS_MAX:
         raise PublicKeyError(f"holds {len(wanted)} keys, more than {KEYS_MAX}")
     found = {key.line: key for key in map(_parse_line, wanted)}

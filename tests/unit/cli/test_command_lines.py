@@ -46,6 +46,24 @@ def test_an_unknown_option_is_one_sentence(command: tuple[str, ...]) -> None:
     assert said.endswith(f"see r {' '.join(command)} --help\n")
 
 
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("autohold --label small --count 2", "--label {}: remuda autohold add"),
+        ("image --wait", "--wait {}: remuda image build, remuda image capture"),
+        (
+            "image --json",
+            "--json {}: remuda image build, remuda image capture, remuda image delete, others",
+        ),
+    ],
+)
+def test_an_option_before_its_command_is_told_whose_it_is(words: str, meant: str) -> None:
+    """A group of commands has hardly any of its own."""
+    said = _sentence_of(CliRunner().invoke(main, words.split(), prog_name="remuda"))
+    of = meant.format("comes after the command that it is for")
+    assert said == f"remuda: {of}; see remuda {words.split(maxsplit=1)[0]} --help\n"
+
+
 @pytest.mark.parametrize("words", ["hold @ --reason r", "run small -- echo @", "nodes --label @"])
 def test_words_that_are_no_text_are_one_sentence(words: str) -> None:
     """Nobody asks for a machine to find out that no record, and no shell, takes them."""

@@ -121,6 +121,8 @@ REFUSED = {
     f"{ED25519} {'x' * LINE_CHARS_MAX}": "has a line of more than",
     "#" * (TEXT_BYTES_MAX + 1): "is longer than 64 KiB",
     "\n".join([ED25519] * (KEYS_MAX + 1)): f"more than {KEYS_MAX}",
+    "root:x:0:0:root:/root:/bin/bash\n"
+    * (KEYS_MAX + 1): "is no public key of a type that is taken",
 }
 
 
