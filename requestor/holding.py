@@ -82,7 +82,8 @@ def wish_hold(me: str, *, reason: str, for_s: float, owner: str | None, now_s: f
         stranger = node_owner(node, me=me)
         if node.state is NodeState.HOLD:
             raise InvalidOptionsError(
-                f"node {node.id} is held already; `remuda extend {node.id}` keeps it for longer"
+                f"node {node.id} is held already, with a reason: `remuda extend {node.id}` keeps "
+                f"it for longer, `remuda hold {node.id} --snapshot` without --reason takes it home"
             )
         if stranger is not None:
             raise InvalidOptionsError(

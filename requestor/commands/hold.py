@@ -60,6 +60,8 @@ def hold(
     seconds, snapshot = check_time(for_s), snapshot_of(more)
     if reason is None and snapshot is None:
         raise MistakeError("say why: --reason TEXT")
+    if reason is None and owner is not None:
+        raise MistakeError("--owner is for a machine in use, with --reason; a hold has an owner")
     with context.store() as store:
         if reason is not None:
             kept_s = seconds if snapshot is None else 0.0

@@ -106,7 +106,7 @@ def test_the_rule_that_a_hold_breaks_is_said(site: Site) -> None:
     ("state", "me", "why"),
     [
         (NodeState.IN_USE, "eve", "is of ada, not of eve: only who holds a node"),
-        (NodeState.HOLD, "ada", "is held already; `remuda extend"),
+        (NodeState.HOLD, "ada", "is held already, with a reason: `remuda extend"),
         (NodeState.READY, "ada", "only a node that is in use can be kept"),
         (NodeState.USED, "ada", "only a node that is in use can be kept"),
     ],
@@ -120,6 +120,18 @@ def test_only_who_has_a_node_in_use_may_have_it_kept(
     assert result.exit_code == EXIT_MISTAKE
     assert why in result.stderr
     assert HOLD_KEY not in site.harness.launcher.read_node(node).doc
+
+
+def test_what_only_a_new_hold_has_is_refused_for_one_that_is_there(site: Site) -> None:
+    """An owner who is not heard would have her machine end as somebody else's image."""
+    words = ("--snapshot", "--requestor", "ada")
+    for more, why in (
+        (("--reason", "home"), "--snapshot` without --reason takes it home"),
+        (("--owner", "eve"), "--owner is for a machine in use, with --reason"),
+    ):
+        result = site.harness.call(hold, site.held(), *words, *more)
+        assert result.exit_code == EXIT_MISTAKE
+        assert why in result.stderr
 
 
 def test_what_is_no_node_and_no_time_is_said(site: Site) -> None:
