@@ -19,6 +19,7 @@ from remuda.store import paths
 from remuda.store.api import Create, Op, Set
 from tests.fakes.clock import ManualClock
 from tests.support.commands import CommandHarness
+from tests.support.standin import StandIn
 
 PLACES: Final = {"alpha": "a" * 12, "beta": "b" * 12}
 NOW_S: Final = 1_700_000_000.0
@@ -34,6 +35,11 @@ class ImageHarness(CommandHarness):
         super().__init__()
         self.store = self.launcher.store
         self.store.ensure(paths.IMAGES, paths.BUILDERS, *map(paths.launches, PLACES))
+
+    def launchers(self) -> None:
+        """Have both providers' launchers say that they are there."""
+        self.launcher.register("small")
+        StandIn(self.zookeeper.connect(), "beta").register("small")
 
     def image(self, name: str = "debian", **fields: Any) -> None:
         """Put an image on record."""

@@ -263,21 +263,33 @@ def _look(store: Store, one: AwaitedImage, now_s: float, tell: TellProgress) -> 
     """Read an image anew, and say what is new of it; False: ZooKeeper did not answer."""
     try:
         seen = Catalogue(library.read(store, only=[one.image], launched=False))
-        for number, build in seen.builds.get(one.image, {}).items():
-            if number > one.above:
-                one.expected |= set(build.group)
-                _tell_steps(store, one, build.id, tell)
         words = read_words(store)
+        new = [build for build in seen.builds.get(one.image, {}).values() if _is_new(one, build.id)]
+        one.expected.update(*(build.group for build in new))
+        results = {
+            provider: build_result(
+                seen, one.image, provider, above=one.above, now_s=now_s, words=words
+            )
+            for provider in sorted(one.expected)
+        }
+        # What was read first may be older than a pointer, which then names a build that it lacks.
+        named = (result.build for result in results.values() if result.build is not None)
+        for build_id in sorted({*(build.id for build in new), *named}):
+            if _is_new(one, build_id):
+                _tell_steps(store, one, build_id, tell)
         _tell_idle(one, _idle(seen, one, words), tell)
     except StoreAwayError:
         return False
-    for provider in sorted(one.expected):
-        result = build_result(seen, one.image, provider, above=one.above, now_s=now_s, words=words)
+    for provider, result in results.items():
         before = one.results.get(provider)
         one.results[provider] = result
         if before != result and result.build is not None:
             _tell_result(provider, result, tell)
     return True
+
+
+def _is_new(one: AwaitedImage, build_id: BuildId) -> bool:
+    return build_id.number > one.above
 
 
 def _idle(seen: Catalogue, one: AwaitedImage, words: BuilderWords) -> str | None:
