@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from remuda.cli.output import Sheet, age, broken_notes
+from remuda.cli.output import Sheet, age, broken_notes, closed_notes
 from remuda.insight import tree
 from remuda.insight.holding import by_whom, circumstances
+from remuda.insight.launches import BrokenLaunch, ClosedLaunch, launch_answer, launch_in
 from remuda.insight.takehomes import image_note, read_take_homes
-from remuda.model import launch as launch_record
 from remuda.model.autohold import AUTOHOLDS_MAX, Autohold
-from remuda.model.codec import CorruptRecordError
 from remuda.model.hold import Hold
 from remuda.model.holdwish import HOLD_KEY
 from remuda.model.launch import Launch
@@ -28,7 +27,8 @@ _NAMED_MAX: Final = 5
 
 def holds_sheet(store: Store, *, owner: str | None, now_s: float) -> Sheet:
     """Return the holds of everybody, or of one *owner*; *now_s* is wall clock."""
-    level = tree.nodes(tree.reader(store))
+    read = tree.reader(store)
+    level = tree.nodes(read)
     wanted = [
         one
         for one in level.records.values()
@@ -36,21 +36,21 @@ def holds_sheet(store: Store, *, owner: str | None, now_s: float) -> Sheet:
     ]
     found = store.read_each([paths.launch(one.provider or "", one.id) for one in wanted])
     images = {one.node: one for one in read_take_homes(store)}
-    rows, data, broken = [], [], dict(level.corrupt)
+    rows, data, broken, closed = [], [], dict(level.corrupt), [*read.closed]
     for node, stored in zip(wanted, found, strict=True):
-        launch = None
-        try:
-            if isinstance(stored, Stored):
-                launch = launch_record.decode(node.id, stored.value)
-        except CorruptRecordError as error:
-            broken[node.id] = error.why
+        answer = launch_answer(node.id, stored)
+        launch = launch_in(answer)
+        if isinstance(answer, BrokenLaunch):
+            broken[node.id] = answer.why
+        elif isinstance(answer, ClosedLaunch):
+            closed.append(paths.launch(node.provider or "", node.id))
         hold = None if launch is None else launch.hold
         if launch is None or hold is None or (owner is not None and hold.owner != owner):
             continue
         image = image_note(launch, images.get(node.id))
         rows.append(_row(node, launch, hold, image, now_s))
         data.append({**hold_json(node, launch, hold), "image": image})
-    notes = broken_notes(broken)
+    notes = [*broken_notes(broken), *closed_notes(closed)]
     if rows:
         notes = [*notes, "owners are unproven: ZooKeeper does not tell who wrote a name"]
     return Sheet(columns=_COLUMNS, rows=rows, data=data, notes=notes or ["no holds"])
