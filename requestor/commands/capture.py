@@ -13,6 +13,7 @@ from remuda.cli.errors import EXIT_TIMEOUT, CommandFailedError, MistakeError
 from remuda.cli.image.arguments import JSON, image_name
 from remuda.cli.image.building import AwaitedImage, TellProgress, teller, wait_until_current
 from remuda.cli.image.completing import complete_images
+from remuda.cli.znode_names import as_shown
 from remuda.images.capturefate import CaptureFate, Fate
 from remuda.insight.tree import decode_node, reader
 from remuda.model import node as node_record
@@ -41,7 +42,7 @@ _AWAY_S: Final = 60.0
         "remuda image capture 3000000001 --as oneiric --wait --timeout 1h",
     ),
 )
-@click.argument("node", shell_complete=complete_in_use)
+@click.argument("node", callback=as_shown, shell_complete=complete_in_use)
 @click.option(
     "--as",
     "image",

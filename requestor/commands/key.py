@@ -11,6 +11,7 @@ from remuda.cli.context import CommandContext, with_context
 from remuda.cli.errors import EXIT_TIMEOUT, CommandFailedError, MistakeError
 from remuda.cli.image.arguments import JSON
 from remuda.cli.terminal import say
+from remuda.cli.znode_names import as_shown
 from remuda.insight.tree import decode_node
 from remuda.model.hold import HoldKey
 from remuda.model.holdwish import KeyWish, wish_of
@@ -51,7 +52,7 @@ def key() -> None:
         "remuda key add 3000000001 --developer ada --account zuul",
     ),
 )
-@click.argument("node", shell_complete=complete_held)
+@click.argument("node", callback=as_shown, shell_complete=complete_held)
 @click.option("--key", "file", metavar="FILE", help="A file with public keys, such as a .pub file.")
 @click.option("--from-agent", is_flag=True, help="The keys of the ssh-agent that runs here.")
 @click.option("--url", metavar="URL", help="The keys that a forge gives, over https.")
@@ -117,7 +118,7 @@ def add(
 
 
 @key.command("list", cls=RequestorCommand, examples=("remuda key list 3000000001",))
-@click.argument("node", shell_complete=complete_held)
+@click.argument("node", callback=as_shown, shell_complete=complete_held)
 @JSON
 @with_context
 def list_keys(*, context: CommandContext, node: str, as_json: bool) -> None:
@@ -132,7 +133,7 @@ def list_keys(*, context: CommandContext, node: str, as_json: bool) -> None:
     cls=RequestorCommand,
     examples=("remuda key remove 3000000001 SHA256:x", "remuda key remove 3000000001 ada"),
 )
-@click.argument("node", shell_complete=complete_held)
+@click.argument("node", callback=as_shown, shell_complete=complete_held)
 @click.argument("key", metavar="FINGERPRINT-OR-NAME")
 @owner_options("Even from a machine that is held for somebody else.")
 @with_context

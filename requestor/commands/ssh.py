@@ -17,6 +17,7 @@ from remuda.cli.completing import complete_nodes
 from remuda.cli.context import CommandContext, with_context
 from remuda.cli.errors import CommandFailedError, MistakeError
 from remuda.cli.terminal import say
+from remuda.cli.znode_names import as_shown
 from remuda.insight.facts import NodeFacts, facts_of, known_hosts
 from remuda.insight.holding import read_images
 from remuda.insight.tree import decode_node, reader
@@ -38,7 +39,7 @@ log = logging.getLogger(__name__)
     cls=RequestorCommand,
     examples=("remuda ssh 3000000001", "remuda ssh 3000000001 -- tail -f /var/log/syslog"),
 )
-@click.argument("node", shell_complete=complete_nodes)
+@click.argument("node", callback=as_shown, shell_complete=complete_nodes)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.option(
     "--identity",

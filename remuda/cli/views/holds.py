@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from remuda.cli.output import Sheet, age, broken_notes, closed_notes
+from remuda.cli.znode_names import shown_names
 from remuda.insight import tree
 from remuda.insight.holding import by_whom, circumstances
 from remuda.insight.launches import BrokenLaunch, ClosedLaunch, launch_answer, launch_in
@@ -50,7 +51,7 @@ def holds_sheet(store: Store, *, owner: str | None, now_s: float) -> Sheet:
         image = image_note(launch, images.get(node.id))
         rows.append(_row(node, launch, hold, image, now_s))
         data.append({**hold_json(node, launch, hold), "image": image})
-    notes = [*broken_notes(broken), *closed_notes(closed)]
+    notes = [*broken_notes(shown_names(broken)), *closed_notes(closed)]
     if rows:
         notes = [*notes, "owners are unproven: ZooKeeper does not tell who wrote a name"]
     return Sheet(columns=_COLUMNS, rows=rows, data=data, notes=notes or ["no holds"])
@@ -142,9 +143,8 @@ def autoholds_sheet(store: Store, *, now_s: float) -> Sheet:
 
 def _unreadable(corrupt: Mapping[str, str]) -> list[str]:
     """Return notes on those that nobody can read, and how they go: none says when it is over."""
-    # No id in the command: it is foreign text, and a shell would carry it out.
     how = "such an autohold holds nothing, and stays until `remuda autohold remove ID --force`"
-    return [*broken_notes(corrupt), how] if corrupt else []
+    return [*broken_notes(shown_names(corrupt)), how] if corrupt else []
 
 
 def _too_many(found: Mapping[str, Stored[bytes]], known: Mapping[str, Autohold]) -> list[str]:
