@@ -38,6 +38,7 @@ from remuda.store.locks import holder
 from requestor.accept import ATTEMPTS_MAX
 from requestor.errors import HoldRefusedError, InvalidOptionsError, RequestorError
 from requestor.owning import node_owner
+from requestor.rereading import read_node
 
 #: A launcher answers within a second; who waits longer is told that nobody did.
 ANSWER_S: Final = 10.0
@@ -165,13 +166,8 @@ def write_wish(store: Store, node_id: NodeId, make: MakeWish) -> Wished:
     """
     path = paths.node(node_id)
     for _ in range(ATTEMPTS_MAX):
-        stored = store.read(path)
-        if stored is None or not stored.value:
-            raise InvalidOptionsError(f"there is no node {node_id}")
-        try:
-            node = node_record.decode(node_id, stored.value)
-        except CorruptRecordError as error:
-            raise RequestorError(f"the record of node {node_id} is broken: {error.why}") from error
+        stored = read_node(store, node_id)
+        node = stored.value
         launch = read_launch(store, node)
         contender = holder(store.children(paths.node_lock(node_id)))
         wish = make(node, None if launch is None else launch.hold, contender)

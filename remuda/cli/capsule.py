@@ -20,7 +20,7 @@ from remuda.cli.caveats import tell_what_is_missing, unknown
 from remuda.cli.completing import complete_nodes
 from remuda.cli.context import CommandContext, with_context
 from remuda.cli.errors import CommandFailedError, MistakeError, PlainCommand
-from remuda.cli.node_change import broken_record, read_living
+from remuda.cli.node_change import find_node
 from remuda.cli.terminal import say
 from remuda.cli.views.evidence import evidence, where
 from remuda.insight.launches import find_launch, launch_in, why_unread
@@ -96,14 +96,15 @@ def find(
     kept, broken = kept_capsule(store, node)
     if kept is not None and kept[1].kind is not CapsuleKind.ASKED:
         return kept
-    living = read_living(store, node)
-    if living is None:
+    stored = find_node(store, node)
+    if stored is None:
         if kept is not None:
             return kept
         if broken is not None:
             raise MistakeError(f"the capsule of node {node} is broken: {broken.why}") from broken
         raise MistakeError(unknown(reader(store), f"there is no node {node}, and no capsule of it"))
-    provider, token = living.provider or "", secrets.token_hex(16)
+    living, token = stored.value, secrets.token_hex(16)
+    provider = living.provider or ""
     _wish(store, node, CapsuleWish(token=token, at_s=now_s))
     wait = threading.Event().wait if pause is None else pause
     for _ in range(round(ANSWER_S / LOOK_S)):
@@ -146,13 +147,10 @@ def _read(store: Store, path: str, node: NodeId) -> Capsule | None:
 def _wish(store: Store, node: NodeId, wish: CapsuleWish) -> None:
     path = paths.node(node)
     for _ in range(_ATTEMPTS_MAX):
-        stored = store.read(path)
-        if stored is None or not stored.value:
+        stored = find_node(store, node)
+        if stored is None:
             return  # it went meanwhile: nobody answers
-        try:
-            wished = node_record.decode(node, stored.value).with_fields(**wish_fields(wish))
-        except CorruptRecordError as exc:
-            raise MistakeError(broken_record(node, exc)) from exc
+        wished = stored.value.with_fields(**wish_fields(wish))
         try:
             store.commit([Set(path=path, data=node_record.encode(wished), version=stored.version)])
         except (StaleWriteError, MissingError):
