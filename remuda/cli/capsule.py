@@ -178,7 +178,7 @@ def _unanswered(store: Store, node: Node, now_s: float) -> Capsule:
         why=why,
         at_s=now_s,
         server=None if launch is None else launch.server,
-        request=None if launch is None else launch.for_request or launch.on_account_of,
+        request=None if launch is None else launch.needed_by,
         image=None if launch is None else launch.image_build,
         moments=tuple(moments),
         untold="its launcher was not there to do so",
