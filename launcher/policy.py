@@ -170,7 +170,7 @@ def compile_policy(config: Config, provider: str, read: ReadTree = trees.read) -
     making = {
         (name, label): how for name, pool in one.pools.items() for label, how in pool.labels.items()
     }
-    on_demand = {r.name: _on_demand(r, read) for r in ours if r.ttl_s is not None}
+    on_demand = {r.name: _on_demand(r, read) for r in ours if r.on_demand_in(provider)}
     without = {
         plain(key): how.model_copy(update={"image": start})
         for key, how in making.items()

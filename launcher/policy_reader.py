@@ -32,8 +32,7 @@ class PolicyReader:
         if self.provider not in config.providers:
             return []  # whoever takes the configuration in will say so
         known = recipes(config.images, config.image_defaults, config.providers).values()
-        ours = (one for one in known if self.provider in one.makings and one.ttl_s is not None)
-        return _tops(ours)
+        return _tops(one for one in known if one.on_demand_in(self.provider))
 
     def hash_files(self, tops: Sequence[Path]) -> None:
         """Read what files hold; of those that cannot be read the policy will say so."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from remuda.images.capturefate import CaptureFate, Fate, fate_of
 from remuda.images.words import BuilderWords, read_words
-from remuda.model import launch as launch_record
+from remuda.insight.launches import BrokenLaunch, launch_answer, launch_in
 from remuda.model.build import Build, decode_build
 from remuda.model.capture import CaptureAsk, ask_fields, ask_of
 from remuda.model.codec import CorruptRecordError
@@ -16,7 +16,7 @@ from remuda.model.launch import Launch
 from remuda.model.node import Node
 from remuda.runtime.clock import Clock
 from remuda.store import paths
-from remuda.store.api import Check, NotPermittedError, Op, Store, StoreAwayError
+from remuda.store.api import Check, NotPermittedError, Op, Store, StoreAwayError, Stored
 from requestor.accept import AcceptedNode
 from requestor.context import RequestorContext
 from requestor.errors import CaptureFailedError, InvalidOptionsError, RequestorError
@@ -54,23 +54,28 @@ def nothing_asked(store: Store, node: Node, ask: CaptureAsk) -> list[Op]:
     (stored,) = store.read_fresh([path])
     if stored is None:
         return []
-    launch, build = _told(store, node.id, stored.value)
+    launch, build = _told(store, node.id, stored)
     fate = fate_of(ask, launch, build)
     if fate.fate is Fate.REFUSED:
         raise CaptureFailedError(node.id, ask.image, fate.why, refused=True)
     return [Check(path=path, version=stored.version)]
 
 
-def _told(store: Store, node: NodeId, data: bytes) -> tuple[Launch, Build | None]:
+def _told(
+    store: Store, node: NodeId, stored: Stored[bytes] | None
+) -> tuple[Launch | None, Build | None]:
     """Return a launch, and the build that it names for what was asked.
 
     Raises:
         RequestorError: If one of them cannot be read.
         StoreAwayError: If ZooKeeper does not answer.
     """
+    answer = launch_answer(node, stored)
+    if isinstance(answer, BrokenLaunch):
+        raise RequestorError(f"what tells of the capture cannot be read: {node}: {answer.why}")
+    launch = launch_in(answer)
     try:
-        launch = launch_record.decode(node, data)
-        named = None if launch.capture is None else launch.capture.build
+        named = None if launch is None or launch.capture is None else launch.capture.build
         found = None if named is None else store.read(paths.build(named))
         build = None if found is None or named is None else decode_build(named, found.value)
     except CorruptRecordError as error:
@@ -128,9 +133,7 @@ class CaptureWatch:
             StoreAwayError: If ZooKeeper does not answer.
         """
         stored = self._store.read(self._launch)
-        if stored is None:
-            return fate_of(self._ask, None, None)
-        launch, build = _told(self._store, self._node, stored.value)
+        launch, build = _told(self._store, self._node, stored)
         fate = fate_of(self._ask, launch, build)
         if fate.fate is not Fate.TAKEN or (build is not None and build.owner is not None):
             return fate

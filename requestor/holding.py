@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from remuda.model import launch as launch_record
+from remuda.insight.launches import BrokenLaunch, ClosedLaunch, find_launch, launch_in
 from remuda.model import node as node_record
 from remuda.model.codec import CorruptRecordError
 from remuda.model.fields import Fields
@@ -29,7 +29,6 @@ from remuda.store import paths
 from remuda.store.api import (
     Check,
     MissingError,
-    NotPermittedError,
     Op,
     Set,
     StaleWriteError,
@@ -39,6 +38,7 @@ from remuda.store.locks import holder
 from requestor.accept import ATTEMPTS_MAX
 from requestor.errors import HoldRefusedError, InvalidOptionsError, RequestorError
 from requestor.owning import node_owner
+from requestor.rereading import read_node
 
 #: A launcher answers within a second; who waits longer is told that nobody did.
 ANSWER_S: Final = 10.0
@@ -167,13 +167,8 @@ def write_wish(store: Store, node_id: NodeId, make: MakeWish) -> Wished:
     """
     path = paths.node(node_id)
     for _ in range(ATTEMPTS_MAX):
-        stored = store.read(path)
-        if stored is None or not stored.value:
-            raise InvalidOptionsError(f"there is no node {node_id}")
-        try:
-            node = node_record.decode(node_id, stored.value)
-        except CorruptRecordError as error:
-            raise RequestorError(f"the record of node {node_id} is broken: {error.why}") from error
+        stored = read_node(store, node_id)
+        node = stored.value
         launch = read_launch(store, node)
         contender = holder(store.children(paths.node_lock(node_id)))
         wish = make(node, None if launch is None else launch.hold, contender)
@@ -198,13 +193,13 @@ def read_launch(store: Store, node: Node) -> Launch | None:
         NotPermittedError: If launch records are closed to us.
         StoreAwayError: If ZooKeeper does not answer.
     """
-    stored = store.read(paths.launch(node.provider, node.id)) if node.provider else None
-    if stored is None:
-        return None
-    try:
-        return launch_record.decode(node.id, stored.value)
-    except CorruptRecordError as error:
-        raise RequestorError(f"what tells of the hold cannot be read: {error}") from error
+    match find_launch(store, node):
+        case BrokenLaunch(why):
+            raise RequestorError(f"what tells of the hold cannot be read: {node.id}: {why}")
+        case ClosedLaunch(error):
+            raise error
+        case answer:
+            return launch_in(answer)
 
 
 def held_as(store: Store, node: Node) -> Hold | None:
@@ -215,10 +210,8 @@ def held_as(store: Store, node: Node) -> Hold | None:
     """
     if node.state is not NodeState.HOLD:
         return None
-    try:
-        launch = read_launch(store, node)
-    except (RequestorError, NotPermittedError):
-        return None  # then it is held for whom the node's own record names
+    launch = launch_in(find_launch(store, node))
+    # If there is nothing to read, it is held for whom the node's own record names.
     return None if launch is None else launch.hold
 
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from remuda.insight.tree import decode_node
 from remuda.model import node as node_record
 from remuda.model.hold import Hold, HoldKey
 from remuda.model.holdwish import KEYS_MAX, HoldWish, KeyWish
@@ -20,6 +19,7 @@ from remuda.store import paths
 from remuda.store.api import MissingError, Set, StaleWriteError, Store
 from requestor.errors import KeyRefusedError, RequestorError
 from requestor.holding import read_launch, wished_so_far, with_wish
+from requestor.rereading import read_node
 
 #: So long the launcher has to answer; it logs in to the machine for that.
 ANSWER_S: Final = 10.0
@@ -83,16 +83,14 @@ def wish_keys(
 
     Raises:
         KeyRefusedError: If it is not held, or has too many keys.
-        InvalidOptionsError: If a wish names what cannot be.
+        InvalidOptionsError: If there is no such node, or a wish names what cannot be.
         RequestorError: If its record cannot be read, or changes all the time.
         StoreAwayError: If ZooKeeper does not answer.
     """
     path = paths.node(node_id)
     for _ in range(_ATTEMPTS_MAX):
-        stored = store.read(path)
-        if stored is None or not stored.value:
-            raise KeyRefusedError(f"there is no node {node_id}")
-        node = decode_node(node_id, stored.value)
+        stored = read_node(store, node_id)
+        node = stored.value
         judge(node)
         wish = _wish(node, by=by, now_s=now_s)
         refused = _refused(read_hold(store, node), now_s=now_s)

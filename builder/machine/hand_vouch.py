@@ -10,10 +10,9 @@ from typing import Final
 from builder.hands import blame
 from remuda.cloud.api import Cloud, GoneError, Server, TryLaterError
 from remuda.insight.facts import NodeFacts
-from remuda.model import launch as launch_record
+from remuda.insight.launches import BrokenLaunch, ClosedLaunch, FoundLaunch, NoLaunch, launch_answer
 from remuda.model import tags
 from remuda.model.build import Blame
-from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId, RequestId, ServerId
 from remuda.model.image import UploadId
 from remuda.model.launch import Launch
@@ -106,12 +105,15 @@ def read_launch(store: Store, provider: str, node: NodeId) -> Launch:
         StoreError: ZooKeeper does not say.
     """
     (found,) = store.read_fresh([paths.launch(provider, node)])
-    if found is None:
-        raise refusal(node, f"was not launched by {provider}")
-    try:
-        return launch_record.decode(node, found.value)
-    except CorruptRecordError as exc:
-        raise refusal(node, f"has a launch that cannot be read: {exc.why}") from exc
+    match launch_answer(node, found):
+        case FoundLaunch(launch):
+            return launch
+        case BrokenLaunch(why):
+            raise refusal(node, f"has a launch that cannot be read: {why}")
+        case ClosedLaunch(error):
+            raise error
+        case NoLaunch():
+            raise refusal(node, f"was not launched by {provider}")
 
 
 def _not_ours(launch: Launch, asked: Asked, node: NodeFacts) -> str:

@@ -35,7 +35,7 @@ def describe(
         server=view.server.id,
         fault=None if shown is None else shown.fault,
         transcript=() if proof is None else tuple(_steps(proof)),
-        request=None if launch is None else launch.for_request or launch.on_account_of,
+        request=None if launch is None else launch.needed_by,
         image=None if launch is None else launch.image_build,
         host=None if shown is None else shown.host_id,
         configuration=world.policy.revision or None,
@@ -88,7 +88,7 @@ def _whose(world: World, view: NodeView) -> tuple[str | None, Job | None]:
         named = (isinstance(who, str) and one_line(who, _NAME_CHARS_MAX)) or None
         if job is not None or named:
             return named, job
-    asked = None if view.launch is None else view.launch.for_request or view.launch.on_account_of
+    asked = None if view.launch is None else view.launch.needed_by
     found = None if asked is None else world.queue.views.get(asked)
     if found is None:
         return None, None

@@ -11,7 +11,6 @@ from launcher.guest.actions import LetIn, NoteGuest
 from launcher.guest.admitting import admit
 from launcher.node.view import NodeView
 from launcher.world import World
-from remuda.cloud.whole import unfit
 from remuda.images.capturefate import may_ask_again
 from remuda.model.build import Build, BuildState
 from remuda.model.capture import Capture, CaptureAsk, Captured, ask_of, requestor_of
@@ -73,11 +72,6 @@ def answer(world: World, view: NodeView, node: Node, ask: CaptureAsk) -> AnswerC
     )
     held = holder(view.lock.contenders) == ask.contender
     refused = None if held else NOT_HELD
-    refused = refused or world.policy.captures.refusal(ask.image, machine) or _unfit(view)
+    refused = refused or world.policy.captures.refusal(ask.image, machine) or view.server.unfit
     taken = Capture(ask=ask, requestor=machine.requestor, refused=refused)
     return AnswerCapture(node=view.id, capture=taken, held=refused is None)
-
-
-def _unfit(view: NodeView) -> str | None:
-    """Return what is against an image of a machine, as far as the last listing shows it."""
-    return None if view.server.shown is None else unfit(view.server.shown)

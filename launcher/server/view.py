@@ -5,6 +5,7 @@ from typing import Final
 
 from launcher.server.state import ServerEvent, ServerState, step
 from remuda.cloud.api import Port, Server, ServerStatus
+from remuda.cloud.whole import unfit
 from remuda.model.ids import ServerId
 
 _UNASKED: Final = ServerState.UNASKED
@@ -45,6 +46,11 @@ class ServerView:
     asked_in: int = 0
     shown_in: int = 0
     ready_in: int = 0
+
+    @property
+    def unfit(self) -> str | None:
+        """What is against an image of the machine, as far as the last listing shows it, or None."""
+        return None if self.shown is None else unfit(self.shown)
 
     @property
     def unasked(self) -> bool:

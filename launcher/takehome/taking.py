@@ -12,7 +12,6 @@ from launcher.node.actions import Condemn
 from launcher.node.view import NodeView
 from launcher.takehome.actions import AnswerSnapshot, BeginTakeHome
 from launcher.world import World
-from remuda.cloud.whole import unfit
 from remuda.model.capture import requestor_of
 from remuda.model.holdwish import SnapshotWish, wish_of
 from remuda.model.ids import NodeId
@@ -79,12 +78,7 @@ def _new(before: SnapshotAnswer | None, wish: SnapshotWish, known: TakeHome | No
 
 def _answer(world: World, view: NodeView, node: Node, wish: SnapshotWish) -> SnapshotAnswer:
     refused = world.policy.snapshots.refusal(view.key[1], requestor_of(node), wish)
-    return SnapshotAnswer(wish=wish, refused=refused or _unfit(view))
-
-
-def _unfit(view: NodeView) -> str | None:
-    """Return what is against an image of a machine, as far as the last listing shows it."""
-    return None if view.server.shown is None else unfit(view.server.shown)
+    return SnapshotAnswer(wish=wish, refused=refused or view.server.unfit)
 
 
 def _follow(

@@ -20,9 +20,10 @@ from remuda.cli.caveats import tell_what_is_missing, unknown
 from remuda.cli.completing import complete_nodes
 from remuda.cli.context import CommandContext, with_context
 from remuda.cli.errors import CommandFailedError, MistakeError, PlainCommand
-from remuda.cli.node_change import broken_record, read_living
+from remuda.cli.node_change import find_node
 from remuda.cli.terminal import say
 from remuda.cli.views.evidence import evidence, where
+from remuda.insight.launches import find_launch, launch_in, why_unread
 from remuda.insight.tree import CAPSULES, FAILURES, reader
 from remuda.model import node as node_record
 from remuda.model.capsule import (
@@ -38,8 +39,6 @@ from remuda.model.capsule import (
 from remuda.model.capsulefile import pack
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId, is_node_id
-from remuda.model.launch import Launch
-from remuda.model.launch import decode as decode_launch
 from remuda.model.node import Node
 from remuda.redaction import redact, redact_text
 from remuda.store import paths
@@ -97,14 +96,15 @@ def find(
     kept, broken = kept_capsule(store, node)
     if kept is not None and kept[1].kind is not CapsuleKind.ASKED:
         return kept
-    living = read_living(store, node)
-    if living is None:
+    stored = find_node(store, node)
+    if stored is None:
         if kept is not None:
             return kept
         if broken is not None:
             raise MistakeError(f"the capsule of node {node} is broken: {broken.why}") from broken
         raise MistakeError(unknown(reader(store), f"there is no node {node}, and no capsule of it"))
-    provider, token = living.provider or "", secrets.token_hex(16)
+    living, token = stored.value, secrets.token_hex(16)
+    provider = living.provider or ""
     _wish(store, node, CapsuleWish(token=token, at_s=now_s))
     wait = threading.Event().wait if pause is None else pause
     for _ in range(round(ANSWER_S / LOOK_S)):
@@ -114,7 +114,7 @@ def find(
         if found is not None and found.token == token:
             return provider, found
         wait(LOOK_S)
-    return provider, _unanswered(store, provider, living, now_s)
+    return provider, _unanswered(store, living, now_s)
 
 
 def kept_capsule(store: Store, node: NodeId) -> tuple[Found | None, CorruptRecordError | None]:
@@ -147,13 +147,10 @@ def _read(store: Store, path: str, node: NodeId) -> Capsule | None:
 def _wish(store: Store, node: NodeId, wish: CapsuleWish) -> None:
     path = paths.node(node)
     for _ in range(_ATTEMPTS_MAX):
-        stored = store.read(path)
-        if stored is None or not stored.value:
+        stored = find_node(store, node)
+        if stored is None:
             return  # it went meanwhile: nobody answers
-        try:
-            wished = node_record.decode(node, stored.value).with_fields(**wish_fields(wish))
-        except CorruptRecordError as exc:
-            raise MistakeError(broken_record(node, exc)) from exc
+        wished = stored.value.with_fields(**wish_fields(wish))
         try:
             store.commit([Set(path=path, data=node_record.encode(wished), version=stored.version)])
         except (StaleWriteError, MissingError):
@@ -162,12 +159,13 @@ def _wish(store: Store, node: NodeId, wish: CapsuleWish) -> None:
     raise CommandFailedError(f"node {node} changes all the time; try again", 1)
 
 
-def _unanswered(store: Store, provider: str, node: Node, now_s: float) -> Capsule:
+def _unanswered(store: Store, node: Node, now_s: float) -> Capsule:
     """Return what the records alone tell of a machine whose launcher does not answer."""
-    stored = store.read(paths.launch(provider, node.id))
-    launch: Launch | None = None
-    with suppress(CorruptRecordError):  # as if there were none
-        launch = None if stored is None else decode_launch(node.id, stored.value)
+    answer = find_launch(store, node)
+    launch = launch_in(answer)
+    why = f"its launcher has not answered within {ANSWER_S:g} s: this is what its records say"
+    if (unread := why_unread(answer)) is not None:
+        why = f"{why}; {unread}"
     moments = [] if launch is None else [Moment(name="planned", at_s=launch.planned_s)]
     if launch is not None and launch.active_s is not None:
         moments.append(Moment(name="active", at_s=launch.active_s))
@@ -177,10 +175,10 @@ def _unanswered(store: Store, provider: str, node: Node, now_s: float) -> Capsul
         label="" if launch is None else launch.label,
         pool="" if launch is None else launch.pool,
         result=ASKED,
-        why=f"its launcher has not answered within {ANSWER_S:g} s: this is what its records say",
+        why=why,
         at_s=now_s,
         server=None if launch is None else launch.server,
-        request=None if launch is None else launch.for_request or launch.on_account_of,
+        request=None if launch is None else launch.needed_by,
         image=None if launch is None else launch.image_build,
         moments=tuple(moments),
         untold="its launcher was not there to do so",

@@ -3,10 +3,10 @@
 Without launchers it is most likely another tree than is meant.
 """
 
+from remuda.cli.output import closed_notes
 from remuda.cli.terminal import say
 from remuda.insight import tree
 from remuda.insight.tree import StoreReader, TreeReader
-from remuda.visible import visible
 
 NO_LAUNCHER = "no launcher is running in this ZooKeeper"
 
@@ -19,9 +19,8 @@ def tell_what_is_missing(read: StoreReader) -> None:
     """
     if not tree.served(read):
         say(f"remuda: {NO_LAUNCHER}", err=True)
-    if read.closed:
-        which = f"{len(read.closed)} of them, such as {min(read.closed)}"
-        say(f"remuda: records are closed to us and not shown: {visible(which)}", err=True)
+    for note in closed_notes(read.closed):
+        say(f"remuda: {note}", err=True)
 
 
 def unknown(read: TreeReader, sentence: str) -> str:

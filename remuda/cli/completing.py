@@ -9,6 +9,7 @@ from click.shell_completion import CompletionItem
 
 from remuda.cli.context import CommandContext
 from remuda.cli.errors import CommandFailedError
+from remuda.cli.znode_names import shown_name
 from remuda.config.problems import ConfigInvalidError
 from remuda.insight import tree
 from remuda.model.node import NodeState
@@ -25,7 +26,7 @@ def complete_nodes(
     ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Return the nodes on record that begin so."""
-    return asked(ctx, lambda store: sorted(store.children(paths.NODES)), incomplete)
+    return asked(ctx, lambda store: _listed(store, paths.NODES), incomplete)
 
 
 def complete_held(
@@ -35,7 +36,7 @@ def complete_held(
 
     def held(store: Store) -> list[str]:
         nodes = tree.nodes(tree.reader(store)).records
-        return [name for name, one in nodes.items() if one.state is NodeState.HOLD]
+        return [shown_name(name) for name, one in nodes.items() if one.state is NodeState.HOLD]
 
     return asked(ctx, held, incomplete)
 
@@ -48,7 +49,7 @@ def complete_in_use(
     def used(store: Store) -> list[str]:
         nodes = tree.nodes(tree.reader(store)).records
         kept = {NodeState.IN_USE, NodeState.HOLD}
-        return [name for name, one in nodes.items() if one.state in kept]
+        return [shown_name(name) for name, one in nodes.items() if one.state in kept]
 
     return asked(ctx, used, incomplete)
 
@@ -57,14 +58,19 @@ def complete_taken_home(
     ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Return the holds that have become images, or are to."""
-    return asked(ctx, lambda store: sorted(store.children(paths.TAKE_HOME)), incomplete)
+    return asked(ctx, lambda store: _listed(store, paths.TAKE_HOME), incomplete)
 
 
 def complete_autoholds(
     ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Return the autoholds on record."""
-    return asked(ctx, lambda store: sorted(store.children(paths.AUTOHOLDS)), incomplete)
+    return asked(ctx, lambda store: _listed(store, paths.AUTOHOLDS), incomplete)
+
+
+def _listed(store: Store, parent: str) -> list[str]:
+    """Return the names of what lies there, as the commands take them."""
+    return sorted(map(shown_name, store.children(parent)))
 
 
 def asked(

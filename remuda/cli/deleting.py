@@ -13,6 +13,7 @@ from remuda.cli.context import CommandContext, with_context
 from remuda.cli.errors import MistakeError, PlainCommand
 from remuda.cli.node_change import broken_record, step_node, user_of
 from remuda.cli.terminal import say
+from remuda.cli.znode_names import as_shown, shown_name
 from remuda.insight.tree import reader
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId
@@ -28,7 +29,14 @@ _KEPT: Final[Mapping[NodeState, str]] = {NodeState.IN_USE: "in use", NodeState.H
     cls=PlainCommand,
     examples=("remuda delete 3000000001", "remuda delete --force 3000000001 3000000002"),
 )
-@click.argument("nodes", metavar="NODE...", nargs=-1, required=True, shell_complete=complete_nodes)
+@click.argument(
+    "nodes",
+    metavar="NODE...",
+    nargs=-1,
+    required=True,
+    callback=as_shown,
+    shell_complete=complete_nodes,
+)
 @click.option("--force", is_flag=True, help="Even nodes in use, held or promised to a request.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (docs/cli.md).")
 @with_context
@@ -52,8 +60,8 @@ def delete(*, context: CommandContext, nodes: tuple[str, ...], force: bool, as_j
         output.emit_json(done)
         return
     for one in done:
-        was = NodeState(one["was"]).said
-        say(f"node {one['node']} was {was} and will be deleted by its launcher")
+        name, was = shown_name(one["node"]), NodeState(one["was"]).said
+        say(f"node {name} was {was} and will be deleted by its launcher")
 
 
 def _check_all(store: Store, nodes: tuple[str, ...], judge: Callable[[Node], None]) -> None:

@@ -15,6 +15,7 @@ from remuda.cli.output import Sheet, age
 from remuda.cli.views.boots import state_notes
 from remuda.cli.views.launch_progress import launch_progress_text
 from remuda.cli.views.requests import labels_text
+from remuda.cli.znode_names import as_shown
 from remuda.insight import tree
 from remuda.insight.explanation import Explanation, expected_in_s
 from remuda.insight.explanation import explain as read_explanation
@@ -33,7 +34,7 @@ from remuda.model.status import Verdict
     cls=PlainCommand,
     examples=("remuda explain 200-0000000042", "remuda explain 200-0000000042 --json"),
 )
-@click.argument("request", metavar="REQUEST|NODE", shell_complete=complete_nodes)
+@click.argument("request", metavar="REQUEST|NODE", callback=as_shown, shell_complete=complete_nodes)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (docs/cli.md).")
 @with_context
 def explain(*, context: CommandContext, request: str, as_json: bool) -> None:

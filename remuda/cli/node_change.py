@@ -12,7 +12,7 @@ from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId
 from remuda.model.node import Node, NodeEvent
 from remuda.store import paths
-from remuda.store.api import MissingError, Set, StaleWriteError, Store
+from remuda.store.api import MissingError, Set, StaleWriteError, Store, Stored
 
 #: Somebody wrote in between; more often than this is no accident.
 _ATTEMPTS_MAX: Final = 5
@@ -44,13 +44,8 @@ def step_node(
     """
     path = paths.node(node_id)
     for _ in range(_ATTEMPTS_MAX):
-        stored = store.read(path)
-        if stored is None or not stored.value:
-            raise MistakeError(unknown(reader(store), f"there is no node {node_id}"))
-        try:
-            node = node_record.decode(node_id, stored.value)
-        except CorruptRecordError as exc:
-            raise MistakeError(broken_record(node_id, exc)) from exc
+        stored = known_node(store, node_id)
+        node = stored.value
         judge(node)
         after = node.after(event, now_s=now_s, fields=fields)
         try:
@@ -61,8 +56,8 @@ def step_node(
     raise CommandFailedError(f"node {node_id} changes all the time; try again", 1)
 
 
-def read_living(store: Store, node_id: NodeId) -> Node | None:
-    """Return the record of a node; None: there is none.
+def find_node(store: Store, node_id: NodeId) -> Stored[Node] | None:
+    """Return the record of a node; None: there is none, or it is empty, as others leave it.
 
     Raises:
         MistakeError: It cannot be read.
@@ -72,9 +67,23 @@ def read_living(store: Store, node_id: NodeId) -> Node | None:
     if stored is None or not stored.value:
         return None
     try:
-        return node_record.decode(node_id, stored.value)
+        node = node_record.decode(node_id, stored.value)
     except CorruptRecordError as exc:
         raise MistakeError(broken_record(node_id, exc)) from exc
+    return Stored(path=stored.path, value=node, version=stored.version)
+
+
+def known_node(store: Store, node_id: NodeId) -> Stored[Node]:
+    """Return the record of a node that somebody has named.
+
+    Raises:
+        MistakeError: There is none, or it cannot be read.
+        StoreAwayError: If ZooKeeper does not answer.
+    """
+    found = find_node(store, node_id)
+    if found is None:
+        raise MistakeError(unknown(reader(store), f"there is no node {node_id}"))
+    return found
 
 
 def broken_record(node_id: str, exc: CorruptRecordError) -> str:

@@ -11,6 +11,7 @@ from remuda.insight import holding, tree
 from remuda.insight.facts import facts_of
 from remuda.insight.fetching import NodeFetches, read_node_fetches
 from remuda.insight.holding import Room
+from remuda.insight.launches import LaunchAnswer, find_launch, launch_in, why_unread
 from remuda.insight.takehomes import said
 from remuda.model.hold import Hold
 from remuda.model.ids import NodeId
@@ -27,17 +28,22 @@ class NodeExplanation:
     """What is known of one node.
 
     Attributes:
-        launch: Ours of it, if it has a hold.
+        answer: What there is of the launch that made it.
         image: To be taken home; None: there is none.
         room: How much of its pool is kept for people; None: nobody knows its pool.
         fetches: What it fetched from the network; None: nobody knows how it was made.
     """
 
     node: Node
-    launch: Launch | None
+    answer: LaunchAnswer
     image: TakeHome | None
     room: Room | None
     fetches: NodeFetches | None
+
+    @property
+    def launch(self) -> Launch | None:
+        """The launch that made it; None: there is none that we can read."""
+        return launch_in(self.answer)
 
     @property
     def hold(self) -> Hold | None:
@@ -54,6 +60,7 @@ class NodeExplanation:
             "take_home": None if self.image is None else take_home_json(self.image),
             "pool_held": None if self.room is None else self.room.held,
             "pool_instances_max": None if self.room is None else self.room.most,
+            "launch_unread": why_unread(self.answer),
             "fetched": None if self.fetches is None else self.fetches.as_json(),
         }
 
@@ -67,6 +74,8 @@ class NodeExplanation:
             told.append(f"it was given to {asked}")
         if self.hold is not None:
             told += _of_hold(self.hold, now_s)
+        elif (unread := why_unread(self.answer)) is not None:
+            told.append(unread)
         elif self.node.state is NodeState.HOLD:
             told.append("no launcher has put its hold on record yet")
         told += holding.image_words(self.launch, self.image)
@@ -125,14 +134,14 @@ def read_node_explanation(store: Store, node_id: str) -> NodeExplanation:
             f"{node_id} is no request, but a node, and there is none: `remuda capsule {node_id}` "
             "tells of it if it failed"
         )
-    provider, name = node.provider or "", NodeId(node_id)
     room = None
-    if provider and node.pool:
-        room = holding.room_of(read, level.records.values(), provider, node.pool)
+    if node.provider and node.pool:
+        room = holding.room_of(read, level.records.values(), node.provider, node.pool)
+    answer = find_launch(store, node)
     return NodeExplanation(
         node=node,
-        launch=holding.read_launches(read, [provider] if provider else []).get(name),
-        image=holding.read_images(read).get(name),
+        answer=answer,
+        image=holding.read_images(read).get(node.id),
         room=room,
-        fetches=read_node_fetches(store, node),
+        fetches=read_node_fetches(store, node, launch_in(answer)),
     )

@@ -78,6 +78,14 @@ def broken_notes(corrupt: Mapping[str, str]) -> list[str]:
     return [*notes, f"and {more} more broken records"] if more else notes
 
 
+def closed_notes(closed: Sequence[str]) -> list[str]:
+    """Return a sentence about records that are closed to us, by their paths, if there are any."""
+    if not closed:
+        return []
+    which = f"{len(closed)} of them, such as {visible(min(closed))}"
+    return [f"records are closed to us and not shown: {which}"]
+
+
 def emit_json(data: Any) -> None:
     """Print one JSON document."""
     say(to_json(data, indent=2))

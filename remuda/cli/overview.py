@@ -18,6 +18,7 @@ from remuda.cli.views.nodes import NodeFilter, nodes_sheet
 from remuda.cli.views.pools import pools_sheets
 from remuda.cli.views.requests import requests_sheet
 from remuda.cli.views.status import status_sheets
+from remuda.cli.znode_names import as_shown
 from remuda.insight import tree
 from remuda.insight.live import LiveTrees, Wanted
 from remuda.insight.tree import TreeReader, reader
@@ -47,7 +48,9 @@ _WATCH: Final = click.option("--watch", is_flag=True, help="Go on showing what c
         "remuda nodes 3000000001 --json",
     ),
 )
-@click.argument("ids", metavar="[NODE]...", nargs=-1, shell_complete=complete_nodes)
+@click.argument(
+    "ids", metavar="[NODE]...", nargs=-1, callback=as_shown, shell_complete=complete_nodes
+)
 @click.option("--state", multiple=True, type=click.Choice([str(one) for one in NodeState]))
 @click.option("--label", multiple=True, help="Only nodes of this label.")
 @click.option("--provider", multiple=True, help="Only nodes of this provider.")

@@ -99,6 +99,10 @@ class ImageRecipe:
     command: ImageCommandFrom | None = None
     ttl_s: float | None = None
 
+    def on_demand_in(self, provider: str) -> bool:
+        """Whether the launchers of *provider* have it made on first use."""
+        return self.ttl_s is not None and provider in self.makings
+
     @property
     def needed_secrets(self) -> tuple[str, ...]:
         """Names of the secrets that a build has to know: to use them, or to look for them."""

@@ -10,7 +10,6 @@ from typing import Any
 
 from remuda.images.inventory import show_bytes
 from remuda.images.plain import read_plain
-from remuda.model import launch as launch_record
 from remuda.model.codec import CorruptRecordError
 from remuda.model.fetched import During, Fetches
 from remuda.model.image import parse_build
@@ -62,13 +61,12 @@ class NodeFetches:
         return told
 
 
-def read_node_fetches(store: Store, node: Node) -> NodeFetches | None:
-    """Return what a machine fetched; None: its launch record is gone, closed to us, or broken.
+def read_node_fetches(store: Store, node: Node, launch: Launch | None) -> NodeFetches | None:
+    """Return what a machine fetched; None: it has no launch that we can read.
 
     Raises:
         StoreAwayError: If an answer did not come in time.
     """
-    launch = _launch(store, node)
     if launch is None or node.provider is None:
         return None
     report = report_of(node)
@@ -83,13 +81,6 @@ def read_node_fetches(store: Store, node: Node) -> NodeFetches | None:
         build=launch.image_build,
         alike={during: tally.fetched(during).get(launch.label, Fetches()) for during in During},
     )
-
-
-def _launch(store: Store, node: Node) -> Launch | None:
-    with suppress(CorruptRecordError, NotPermittedError):
-        stored = store.read(paths.launch(node.provider, node.id)) if node.provider else None
-        return None if stored is None else launch_record.decode(node.id, stored.value)
-    return None
 
 
 def _tally(store: Store, provider: str, launch: Launch) -> BuildTally:

@@ -151,6 +151,11 @@ class Launch:
     opened: NodeId | None = None
 
     @property
+    def needed_by(self) -> RequestId | None:
+        """The request that it was made for, alone or before others; None: for none."""
+        return self.for_request or self.on_account_of
+
+    @property
     def keyless(self) -> bool:
         """Whether we gave the machine a host key that its record has lost: any would be believed.
 

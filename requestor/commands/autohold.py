@@ -11,6 +11,7 @@ from remuda.cli.durations import duration
 from remuda.cli.errors import MistakeError
 from remuda.cli.terminal import say
 from remuda.cli.views.holds import autohold_json, autoholds_sheet
+from remuda.cli.znode_names import meant_name, shown_name
 from remuda.model.autohold import (
     AUTOHOLDS_MAX,
     COUNT_MAX,
@@ -189,31 +190,31 @@ def list_autoholds(*, context: CommandContext, as_json: bool) -> None:
 @owner_options("Also what is somebody else's, and what cannot be read.")
 @with_context
 def remove(*, context: CommandContext, autohold_id: str, me: str, force: bool) -> None:
-    """Wait no longer; what it has kept is held on."""
-    # What somebody else has made may be called anything that is one name.
-    if "/" in autohold_id or autohold_id in {"", ".", ".."} or not autohold_id.isprintable():
-        raise MistakeError(f"{autohold_id!r} is no id of an autohold")
+    """Wait no longer; what it has kept is held on.
+
+    ID is as `remuda autohold list` shows it.
+    """
     with context.store() as store:
-        if not force:
-            _refuse_if_not_ours(store, autohold_id, me=me)
         try:
-            store.commit([Delete(path=paths.autohold(autohold_id))])
+            name = meant_name(autohold_id, lambda: store.children(paths.AUTOHOLDS))
+        except ValueError as error:
+            raise MistakeError(f"{autohold_id[:80]!r} is no id of an autohold") from error
+        if not force:
+            _refuse_if_not_ours(store, name, me=me)
+        try:
+            store.commit([Delete(path=paths.autohold(name))])
         except MissingError as error:
-            raise MistakeError(f"there is no autohold {autohold_id}") from error
-    say(f"autohold {autohold_id} is removed")
+            raise MistakeError(f"there is no autohold {shown_name(name)}") from error
+    say(f"autohold {shown_name(name)} is removed")
 
 
-def _refuse_if_not_ours(store: Store, autohold_id: str, *, me: str) -> None:
-    stored = store.read(paths.autohold(autohold_id))
+def _refuse_if_not_ours(store: Store, name: str, *, me: str) -> None:
+    stored, said = store.read(paths.autohold(name)), f"autohold {shown_name(name)}"
     if stored is None:
-        raise MistakeError(f"there is no autohold {autohold_id}")
+        raise MistakeError(f"there is no {said}")
     try:
-        owner = decode_autohold(autohold_id, stored.value).owner
+        owner = decode_autohold(name, stored.value).owner
     except CorruptRecordError as error:
-        raise MistakeError(
-            f"autohold {autohold_id} cannot be read; --force removes it anyway"
-        ) from error
+        raise MistakeError(f"{said} cannot be read; --force removes it anyway") from error
     if owner != me:
-        raise MistakeError(
-            f"autohold {autohold_id} is of {owner}, not of {me}; --force removes it anyway"
-        )
+        raise MistakeError(f"{said} is of {owner}, not of {me}; --force removes it anyway")

@@ -5,7 +5,6 @@ from typing import Final
 
 import click
 
-from remuda.cli.caveats import unknown
 from remuda.cli.completing import complete_in_use
 from remuda.cli.context import CommandContext, with_context
 from remuda.cli.durations import duration
@@ -13,15 +12,16 @@ from remuda.cli.errors import EXIT_TIMEOUT, CommandFailedError, MistakeError
 from remuda.cli.image.arguments import JSON, image_name
 from remuda.cli.image.building import AwaitedImage, TellProgress, teller, wait_until_current
 from remuda.cli.image.completing import complete_images
+from remuda.cli.node_change import known_node
+from remuda.cli.znode_names import as_shown
 from remuda.images.capturefate import CaptureFate, Fate
-from remuda.insight.tree import decode_node, reader
 from remuda.model import node as node_record
 from remuda.model.capture import CaptureAsk, ask_fields
 from remuda.model.ids import NodeId
 from remuda.model.image import BuildId
 from remuda.model.node import Node, NodeState
 from remuda.store import paths
-from remuda.store.api import Check, MissingError, Set, StaleWriteError, Store, Stored
+from remuda.store.api import Check, MissingError, Set, StaleWriteError, Store
 from remuda.store.locks import holder
 from requestor.capturing import ANSWER_S, CaptureWatch, capture_ask, nothing_asked, outcome_of
 from requestor.commands.ending import RequestorCommand
@@ -41,7 +41,7 @@ _AWAY_S: Final = 60.0
         "remuda image capture 3000000001 --as oneiric --wait --timeout 1h",
     ),
 )
-@click.argument("node", shell_complete=complete_in_use)
+@click.argument("node", callback=as_shown, shell_complete=complete_in_use)
 @click.option(
     "--as",
     "image",
@@ -130,7 +130,7 @@ def _ask(
     """
     token = uuid.uuid4().hex
     for _ in range(_ATTEMPTS_MAX):
-        found = _read(store, node_id)
+        found = known_node(store, node_id)
         _refuse_if_not_held(found.value, me=me)
         first = holder(store.children(paths.node_lock(node_id)))
         if first is None:
@@ -151,14 +151,6 @@ def _ask(
             continue
         return asked, ask
     raise CommandFailedError(f"node {node_id} changes all the time; try again", 1)
-
-
-def _read(store: Store, node_id: NodeId) -> Stored[Node]:
-    stored = store.read(paths.node(node_id))
-    if stored is None or not stored.value:
-        raise MistakeError(unknown(reader(store), f"there is no node {node_id}"))
-    node = decode_node(node_id, stored.value)
-    return Stored(path=stored.path, value=node, version=stored.version)
 
 
 def _refuse_if_not_held(node: Node, *, me: str) -> None:

@@ -8,6 +8,7 @@ from remuda.cli.context import CommandContext, with_context
 from remuda.cli.durations import duration
 from remuda.cli.errors import MistakeError
 from remuda.cli.terminal import say
+from remuda.cli.znode_names import as_shown
 from remuda.insight.takehomes import read_take_home, until
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId
@@ -24,7 +25,7 @@ from requestor.takinghome import keep_take_home
     cls=RequestorCommand,
     examples=("remuda extend 3000000001", "remuda extend 3000000001 --for 2h"),
 )
-@click.argument("node", shell_complete=complete_held)
+@click.argument("node", callback=as_shown, shell_complete=complete_held)
 @click.option(
     "--for",
     "for_s",

@@ -10,6 +10,7 @@ from remuda.cli.context import CommandContext, with_context
 from remuda.cli.durations import duration
 from remuda.cli.errors import MistakeError
 from remuda.cli.terminal import say
+from remuda.cli.znode_names import as_shown
 from remuda.model.ids import NodeId
 from requestor.commands.ending import RequestorCommand
 from requestor.commands.options import requestor_option
@@ -26,7 +27,7 @@ from requestor.takinghome import WishedImage
         "remuda hold 3000000001 --snapshot --share-with 0123456789abcdef0123456789abcdef --for 14d",
     ),
 )
-@click.argument("node", shell_complete=complete_in_use)
+@click.argument("node", callback=as_shown, shell_complete=complete_in_use)
 @click.option("--reason", help="Why, for people; needed unless it is held already.")
 @click.option(
     "--for",

@@ -10,8 +10,9 @@ from remuda.cli.completing import complete_held
 from remuda.cli.context import CommandContext, with_context
 from remuda.cli.errors import EXIT_TIMEOUT, CommandFailedError, MistakeError
 from remuda.cli.image.arguments import JSON
+from remuda.cli.node_change import known_node
 from remuda.cli.terminal import say
-from remuda.insight.tree import decode_node
+from remuda.cli.znode_names import as_shown
 from remuda.model.hold import HoldKey
 from remuda.model.holdwish import KeyWish, wish_of
 from remuda.model.ids import NodeId
@@ -19,7 +20,6 @@ from remuda.model.node import Node
 from remuda.model.publickey import PublicKey, parse_key
 from remuda.ssh.agentkeys import agent_keys
 from remuda.ssh.keyurl import fetch_keys
-from remuda.store import paths
 from remuda.store.api import Store
 from requestor.commands.ending import RequestorCommand
 from requestor.commands.options import owner_options
@@ -51,7 +51,7 @@ def key() -> None:
         "remuda key add 3000000001 --developer ada --account zuul",
     ),
 )
-@click.argument("node", shell_complete=complete_held)
+@click.argument("node", callback=as_shown, shell_complete=complete_held)
 @click.option("--key", "file", metavar="FILE", help="A file with public keys, such as a .pub file.")
 @click.option("--from-agent", is_flag=True, help="The keys of the ssh-agent that runs here.")
 @click.option("--url", metavar="URL", help="The keys that a forge gives, over https.")
@@ -117,13 +117,13 @@ def add(
 
 
 @key.command("list", cls=RequestorCommand, examples=("remuda key list 3000000001",))
-@click.argument("node", shell_complete=complete_held)
+@click.argument("node", callback=as_shown, shell_complete=complete_held)
 @JSON
 @with_context
 def list_keys(*, context: CommandContext, node: str, as_json: bool) -> None:
     """List the keys that were put onto the held machine of NODE, by fingerprint."""
     with context.store() as store:
-        record = _read(store, NodeId(node))
+        record = known_node(store, NodeId(node)).value
         hold = read_hold(store, record)
     _show(node, () if hold is None else hold.keys, as_json=as_json)
 
@@ -132,14 +132,14 @@ def list_keys(*, context: CommandContext, node: str, as_json: bool) -> None:
     cls=RequestorCommand,
     examples=("remuda key remove 3000000001 SHA256:x", "remuda key remove 3000000001 ada"),
 )
-@click.argument("node", shell_complete=complete_held)
+@click.argument("node", callback=as_shown, shell_complete=complete_held)
 @click.argument("key", metavar="FINGERPRINT-OR-NAME")
 @owner_options("Even from a machine that is held for somebody else.")
 @with_context
 def remove(*, context: CommandContext, node: str, key: str, me: str, force: bool) -> None:
     """Take keys off the held machine of NODE again; who is logged in stays so."""
     with context.store() as store:
-        record = _read(store, NodeId(node))
+        record = known_node(store, NodeId(node)).value
         hold = read_hold(store, record)
         named = _named(record, () if hold is None else hold.keys, key)
         if not named:
@@ -177,13 +177,6 @@ def _means(wish: KeyWish, name: str) -> bool:
         return parse_key(wish.line).fingerprint == name
     except ValueError:
         return False
-
-
-def _read(store: Store, node_id: NodeId) -> Node:
-    stored = store.read(paths.node(node_id))
-    if stored is None or not stored.value:
-        raise MistakeError(f"there is no node {node_id}")
-    return decode_node(node_id, stored.value)
 
 
 def _refuse_if_not_ours(store: Store, node: Node, *, me: str, force: bool) -> None:

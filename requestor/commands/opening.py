@@ -10,7 +10,7 @@ from remuda.cli.capsule import kept_capsule
 from remuda.cli.capsule_whole import NotFetchedError, read_packed
 from remuda.cli.caveats import unknown
 from remuda.cli.errors import MistakeError
-from remuda.cli.node_change import read_living
+from remuda.cli.node_change import find_node
 from remuda.insight.takehomes import read_take_home, said
 from remuda.insight.tree import reader
 from remuda.model.capsulefile import node_of_file
@@ -71,7 +71,8 @@ def image_to_open(store: Store, node: NodeId, *, me: str, force: bool) -> TakeHo
 
 def _without(store: Store, node: NodeId, one: TakeHome | None) -> str:
     """Return what is known of a machine of which there is no image, as a sentence."""
-    living = read_living(store, node)
+    stored = find_node(store, node)
+    living = None if stored is None else stored.value
     why = "" if one is None else f" ({visible(one.failure or said(one))})"
     if living is not None and living.state is NodeState.HOLD:
         return f"node {node} is held still{why}: `remuda ssh {node}`; {KEEP}"

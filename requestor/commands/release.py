@@ -13,12 +13,13 @@ from remuda.cli.context import CommandContext, with_context
 from remuda.cli.errors import MistakeError
 from remuda.cli.node_change import step_node, user_of
 from remuda.cli.terminal import say
+from remuda.cli.znode_names import as_shown, shown_name
 from remuda.insight.takehomes import read_take_home, said
 from remuda.insight.tree import reader
 from remuda.model import request as request_record
 from remuda.model.capture import requestor_of
 from remuda.model.codec import CorruptRecordError
-from remuda.model.ids import NodeId, RequestId
+from remuda.model.ids import NodeId, RequestId, is_node_id
 from remuda.model.jobreport import JobReport, job_report, report_fields
 from remuda.model.node import Node, NodeEvent, NodeState
 from remuda.model.takehome import TakeHome, TakeHomeState
@@ -46,7 +47,12 @@ _OVER: Final = frozenset({NodeState.USED, NodeState.DELETING, NodeState.DELETED}
     ),
 )
 @click.argument(
-    "ids", metavar="REQUEST-OR-NODE...", nargs=-1, required=True, shell_complete=complete_in_use
+    "ids",
+    metavar="REQUEST-OR-NODE...",
+    nargs=-1,
+    required=True,
+    callback=as_shown,
+    shell_complete=complete_in_use,
 )
 @owner_options("Even what is somebody else's, and nodes that another process works on.")
 @click.option("--ok", is_flag=True, help="Report that the work on the nodes went well.")
@@ -72,7 +78,7 @@ def release(
     now_s = context.clock.now_s()
     with context.store() as store:
         for name in ids:
-            if _REQUEST.match(name):
+            if _REQUEST.match(name) or _requested_otherwise(store, name):
                 owner = _cancel(store, RequestId(name), me=me, force=force)
                 done.append({"request": name, "cancelled": True, "owner": owner})
             elif (image := _end_image(store, name, me=me, force=force, now_s=now_s)) is not None:
@@ -94,12 +100,21 @@ def release(
         return
     for one in done:
         whose = f", of {one['owner']}," if one["owner"] else ""
+        name = shown_name(one.get("node") or one["request"])
         if "image" in one:
-            say(f"image {one['image']} of node {one['node']} is given back, and deleted")
+            say(f"image {one['image']} of node {name} is given back, and deleted")
         elif "request" in one:
-            say(f"request {one['request']}{whose} is cancelled")
+            say(f"request {name}{whose} is cancelled")
         else:
-            say(f"node {one['node']} was {NodeState(one['was']).said}{whose} and is given back")
+            say(f"node {name} was {NodeState(one['was']).said}{whose} and is given back")
+
+
+def _requested_otherwise(store: Store, name: str) -> bool:
+    """Whether a name that is neither of a request nor of a node is on record as a request's.
+
+    Whoever may ask for nodes may call a request anything, and launchers serve it all the same.
+    """
+    return not is_node_id(name) and store.read(paths.request(RequestId(name))) is not None
 
 
 def _end_image(store: Store, name: str, *, me: str, force: bool, now_s: float) -> str | None:

@@ -16,14 +16,15 @@ from remuda.cli.caveats import unknown
 from remuda.cli.completing import complete_nodes
 from remuda.cli.context import CommandContext, with_context
 from remuda.cli.errors import CommandFailedError, MistakeError
+from remuda.cli.node_change import find_node
 from remuda.cli.terminal import say
+from remuda.cli.znode_names import as_shown
 from remuda.insight.facts import NodeFacts, facts_of, known_hosts
 from remuda.insight.holding import read_images
-from remuda.insight.tree import decode_node, reader
+from remuda.insight.tree import reader
 from remuda.model.ids import NodeId
 from remuda.model.node import Node, NodeState
 from remuda.model.takehome import TakeHomeState
-from remuda.store import paths
 from remuda.store.api import Store, StoreError
 from requestor.certifying import certified
 from requestor.commands.ending import EXIT_SSH, RequestorCommand, this_ending
@@ -38,7 +39,7 @@ log = logging.getLogger(__name__)
     cls=RequestorCommand,
     examples=("remuda ssh 3000000001", "remuda ssh 3000000001 -- tail -f /var/log/syslog"),
 )
-@click.argument("node", shell_complete=complete_nodes)
+@click.argument("node", callback=as_shown, shell_complete=complete_nodes)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.option(
     "--identity",
@@ -156,10 +157,10 @@ def _read(store: Store, node: str) -> Node:
     """Return the record of a node.
 
     Raises:
-        MistakeError: There is none.
+        MistakeError: There is none, or it cannot be read.
     """
-    stored = store.read(paths.node(NodeId(node)))
-    if stored is None or not stored.value:
+    stored = find_node(store, NodeId(node))
+    if stored is None:
         taken = read_images(reader(store)).get(NodeId(node))
         if taken is not None and taken.state is TakeHomeState.WHOLE:
             raise MistakeError(
@@ -167,7 +168,7 @@ def _read(store: Store, node: str) -> Node:
                 "boots it"
             )
         raise MistakeError(unknown(reader(store), f"there is no node {node}"))
-    return decode_node(node, stored.value)
+    return stored.value
 
 
 def ssh_arguments(

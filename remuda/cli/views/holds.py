@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from remuda.cli.output import Sheet, age, broken_notes
+from remuda.cli.output import Sheet, age, broken_notes, closed_notes
+from remuda.cli.znode_names import shown_names
 from remuda.insight import tree
 from remuda.insight.holding import by_whom, circumstances
+from remuda.insight.launches import BrokenLaunch, ClosedLaunch, launch_answer, launch_in
 from remuda.insight.takehomes import image_note, read_take_homes
-from remuda.model import launch as launch_record
 from remuda.model.autohold import AUTOHOLDS_MAX, Autohold
-from remuda.model.codec import CorruptRecordError
 from remuda.model.hold import Hold
 from remuda.model.holdwish import HOLD_KEY
 from remuda.model.launch import Launch
@@ -28,7 +28,8 @@ _NAMED_MAX: Final = 5
 
 def holds_sheet(store: Store, *, owner: str | None, now_s: float) -> Sheet:
     """Return the holds of everybody, or of one *owner*; *now_s* is wall clock."""
-    level = tree.nodes(tree.reader(store))
+    read = tree.reader(store)
+    level = tree.nodes(read)
     wanted = [
         one
         for one in level.records.values()
@@ -36,21 +37,21 @@ def holds_sheet(store: Store, *, owner: str | None, now_s: float) -> Sheet:
     ]
     found = store.read_each([paths.launch(one.provider or "", one.id) for one in wanted])
     images = {one.node: one for one in read_take_homes(store)}
-    rows, data, broken = [], [], dict(level.corrupt)
+    rows, data, broken, closed = [], [], dict(level.corrupt), [*read.closed]
     for node, stored in zip(wanted, found, strict=True):
-        launch = None
-        try:
-            if isinstance(stored, Stored):
-                launch = launch_record.decode(node.id, stored.value)
-        except CorruptRecordError as error:
-            broken[node.id] = error.why
+        answer = launch_answer(node.id, stored)
+        launch = launch_in(answer)
+        if isinstance(answer, BrokenLaunch):
+            broken[node.id] = answer.why
+        elif isinstance(answer, ClosedLaunch):
+            closed.append(paths.launch(node.provider or "", node.id))
         hold = None if launch is None else launch.hold
         if launch is None or hold is None or (owner is not None and hold.owner != owner):
             continue
         image = image_note(launch, images.get(node.id))
         rows.append(_row(node, launch, hold, image, now_s))
         data.append({**hold_json(node, launch, hold), "image": image})
-    notes = broken_notes(broken)
+    notes = [*broken_notes(shown_names(broken)), *closed_notes(closed)]
     if rows:
         notes = [*notes, "owners are unproven: ZooKeeper does not tell who wrote a name"]
     return Sheet(columns=_COLUMNS, rows=rows, data=data, notes=notes or ["no holds"])
@@ -142,9 +143,8 @@ def autoholds_sheet(store: Store, *, now_s: float) -> Sheet:
 
 def _unreadable(corrupt: Mapping[str, str]) -> list[str]:
     """Return notes on those that nobody can read, and how they go: none says when it is over."""
-    # No id in the command: it is foreign text, and a shell would carry it out.
     how = "such an autohold holds nothing, and stays until `remuda autohold remove ID --force`"
-    return [*broken_notes(corrupt), how] if corrupt else []
+    return [*broken_notes(shown_names(corrupt)), how] if corrupt else []
 
 
 def _too_many(found: Mapping[str, Stored[bytes]], known: Mapping[str, Autohold]) -> list[str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from remuda.cli.output import Sheet, age, broken_notes
 from remuda.cli.views.launch_progress import launch_progress_text
+from remuda.cli.znode_names import shown_name, shown_names
 from remuda.insight import holding, tree
 from remuda.insight.facts import NodeFacts, facts_of
 from remuda.insight.launch_progress import LaunchProgress, read_launch_progress
@@ -48,7 +49,7 @@ def nodes_sheet(read: TreeReader, chosen: NodeFilter, *, now_s: float) -> Sheet:
     """
     level = tree.nodes(read)
     nodes = [node for node in level.records.values() if chosen.wants(node)]
-    notes = broken_notes(level.corrupt)
+    notes = broken_notes(shown_names(level.corrupt))
     if not nodes and not notes:
         notes = ["no nodes"]
     keeping = {one.provider for one in nodes if one.state is NodeState.HOLD and one.provider}
@@ -86,7 +87,7 @@ def _hold_limits(read: TreeReader) -> dict[str, float | None]:
 
 def _row(node: Node, facts: NodeFacts, now_s: float, note: str) -> tuple[str, ...]:
     return (
-        node.id,
+        shown_name(node.id),
         facts.state,
         facts.label,
         facts.provider or "-",

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 from remuda.cli.output import Sheet, age, broken_notes
+from remuda.cli.znode_names import shown_name, shown_names
 from remuda.insight import tree
 from remuda.insight.explanation import service_order
 from remuda.insight.tree import TreeReader
@@ -35,8 +36,8 @@ def requests_sheet(read: TreeReader, states: Collection[str], *, now_s: float) -
     level = tree.requests(read)
     wanted = [one for one in level.records.values() if not states or str(one.state) in states]
     wanted.sort(key=service_order)
-    notes = broken_notes({one.id: one.unfit for one in wanted if one.unfit is not None})
-    notes += broken_notes(level.corrupt)
+    unfit = {one.id: one.unfit for one in wanted if one.unfit is not None}
+    notes = [*broken_notes(shown_names(unfit)), *broken_notes(shown_names(level.corrupt))]
     if not wanted and not notes:
         notes = ["no requests"]
     jobs = [job_of_request(one.doc) for one in wanted]  # once: there may be ten thousand
@@ -79,7 +80,7 @@ def request_json(one: Request, job: Job | None) -> dict[str, object]:
 def _row(one: Request, job: Job | None, now_s: float) -> tuple[str, ...]:
     born_s = one.created_s or one.state_time_s
     return (
-        one.id,
+        shown_name(one.id),
         str(one.state),
         labels_text(one.labels) or "?",
         one.requestor or "-",

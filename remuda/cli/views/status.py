@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from remuda.cli.output import Sheet, age, broken_notes, limit
 from remuda.cli.views.images import alarm_notes
 from remuda.cli.views.pools import labels_sheet
+from remuda.cli.znode_names import shown_name
 from remuda.images.words import BuilderWords, words_of
 from remuda.insight import tree
 from remuda.insight.tree import TreeReader
@@ -38,7 +39,9 @@ def status_sheets(read: TreeReader, *, now_s: float) -> tuple[Sheet, ...]:
         "autohold": tree.autoholds(read(paths.AUTOHOLDS)).corrupt,
     }
     broken = {
-        f"{kind} {name}": why for kind, level in corrupt.items() for name, why in level.items()
+        f"{kind} {shown_name(name)}": why
+        for kind, level in corrupt.items()
+        for name, why in level.items()
     }
     return (
         _providers(statuses.records, living, nodes.records),

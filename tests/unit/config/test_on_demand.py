@@ -42,10 +42,13 @@ def test_what_is_said_of_all_images_does_not_count_where_it_makes_no_sense() -> 
     assert (made.schedule, made.canary, made.rollout_window) == (None, None, None)
     assert (made.freshness_s, made.start_from, made.ttl_s) == (None, "base", 86400.0)
     assert made.keep == 3
+    assert made.on_demand_in("north")
+    assert not made.on_demand_in("south")
 
     ahead = joined()
     assert ahead.schedule is not None
     assert (ahead.start_from, ahead.ttl_s) == ("current", None)
+    assert not ahead.on_demand_in("north")
 
 
 def test_a_good_one_has_no_problems(told: Says) -> None:
