@@ -104,14 +104,14 @@ class Waiting:
         self._call: Callable[[], Result] = lambda: harness.call(build, "debian", "--wait", *words)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        wait_for(lambda: harness.read_image().wanted, deadline_s=20, what="what is asked for")
+        wait_for(lambda: harness.read_image().wanted, deadline_s=60, what="what is asked for")
 
     def _run(self) -> None:
         self.result = self._call()
 
     def over(self) -> Result:
         """Wait for the end."""
-        wait_for(lambda: not self._thread.is_alive(), deadline_s=20, what="the end of the command")
+        wait_for(lambda: not self._thread.is_alive(), deadline_s=60, what="the end of the command")
         assert self.result is not None
         return self.result
 
@@ -123,7 +123,7 @@ def test_waiting_ends_when_it_is_current_everywhere(harness: ImageHarness) -> No
     log = BuildLog(harness.zookeeper.connect(), build_id, writer="me", interval_s=0.01)
     log.step("packages")
     log.close(ok=True)
-    assert log.settle(10)
+    assert log.settle(60)
     harness.build(4)
     harness.pointer(4, provider="alpha", previous=3)
     harness.pointer(4, provider="beta", previous=3)
@@ -226,7 +226,7 @@ def test_the_file_says_for_which_providers_to_wait(tmp_path: Path) -> None:
 def test_a_zookeeper_that_is_away_for_a_while_is_waited_for(harness: ImageHarness) -> None:
     """What was asked for is on record."""
     waiting = Waiting(harness)
-    wait_for(lambda: len(harness.stores) > 0, deadline_s=10, what="the session")
+    wait_for(lambda: len(harness.stores) > 0, deadline_s=60, what="the session")
     store = harness.stores[-1]
     store.suspend()
     harness.build(4)
@@ -242,14 +242,14 @@ def test_a_zookeeper_that_stays_away_ends_the_waiting(harness: ImageHarness) -> 
     clock = ManualClock()
     harness.clock = clock
     waiting = Waiting(harness)
-    wait_for(lambda: len(harness.stores) > 0, deadline_s=10, what="the session")
+    wait_for(lambda: len(harness.stores) > 0, deadline_s=60, what="the session")
     harness.stores[-1].suspend()
 
     def over() -> bool:
         clock.advance(AWAY_S / 4)
         return not waiting._thread.is_alive()
 
-    wait_for(over, deadline_s=20, what="the end of the command")
+    wait_for(over, deadline_s=60, what="the end of the command")
     result = waiting.over()
     assert result.exit_code == 3
     assert "ZooKeeper stays away" in result.stderr
