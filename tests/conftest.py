@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from remuda import logs
 from remuda.known_secrets import KNOWN
@@ -19,13 +19,18 @@ _NAMED_CHARS_MAX = 60
 def pytest_configure() -> None:
     """Let properties take their time, and signals arrive again in the processes that tests start.
 
+    Each run draws the same examples, so that what passes once passes always: pytest
+    --hypothesis-profile=other draws others, to look for what these do not show.
+
     A shell without job control starts background jobs with SIGINT ignored, nohup those with
     SIGHUP, and children inherit that: Python then installs no handler for SIGINT, our commands
     leave alone what is ignored, and so does a shell behind sshd.
     """
     # How fast this machine is proves nothing about a property.
-    settings.register_profile("any machine", deadline=None)
-    settings.load_profile("any machine")
+    slow = (HealthCheck.too_slow,)
+    settings.register_profile("other", deadline=None, suppress_health_check=slow)
+    settings.register_profile("same", settings.get_profile("other"), derandomize=True)
+    settings.load_profile("same")
     usual = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
     for number, handler in usual.items():
         if signal.getsignal(number) is signal.SIG_IGN:

@@ -31,7 +31,7 @@ pytestmark = [
 
 def _listings(url: str) -> float:
     """Count how often a launcher has listed its cloud, by its own metrics."""
-    with urllib.request.urlopen(f"{url}/metrics", timeout=10.0) as answer:  # noqa: S310
+    with urllib.request.urlopen(f"{url}/metrics", timeout=60.0) as answer:  # noqa: S310
         lines = answer.read().decode().splitlines()
     return sum(float(found[1]) for line in lines if (found := _COUNTED.match(line)))
 

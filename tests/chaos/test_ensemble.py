@@ -19,7 +19,7 @@ def _everything(zk: KazooClient, path: str) -> dict[str, bytes]:
 
 def _client(hosts: str) -> KazooClient:
     zk = KazooClient(hosts=hosts, timeout=4.0, command_retry={"max_tries": -1, "max_delay": 0.2})
-    zk.start(timeout=30.0)
+    zk.start(timeout=60.0)
     return zk
 
 

@@ -15,6 +15,8 @@ from typing import Any, Final, Self
 from kazoo.client import KazooClient
 from kazoo.protocol.states import WatchedEvent
 
+from tests.support.stage import SERVED_S
+
 #: All that the plugin's node model knows, with the type it insists on.
 NODE_KEYS: Final[dict[str, type | tuple[type, ...]]] = {
     "allocated_to": str,
@@ -118,9 +120,9 @@ def _number(name: str) -> int:
 class Jenkins:
     """One Jenkins with the plugin."""
 
-    def __init__(self, hosts: str, *, session_s: float = 4.0) -> None:
+    def __init__(self, hosts: str, *, session_s: float = 20.0) -> None:
         self.zk = KazooClient(hosts=hosts, timeout=session_s)
-        self.zk.start(timeout=20.0)
+        self.zk.start(timeout=60.0)
         self._locks: dict[str, Lock] = {}
 
     def __enter__(self) -> Self:
@@ -155,7 +157,7 @@ class Jenkins:
         made = self.zk.create(path, raw, ephemeral=True, sequence=True, makepath=True)
         return str(made.rpartition("/")[2])
 
-    def wait(self, request: str, deadline_s: float = 30.0) -> dict[str, Any]:
+    def wait(self, request: str, deadline_s: float = SERVED_S) -> dict[str, Any]:
         """Wait for a final state with an exists-watch that is armed anew at each event."""
         path = f"/nodepool/requests/{request}"
         end_s = time.monotonic() + deadline_s

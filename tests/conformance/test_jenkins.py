@@ -81,7 +81,7 @@ def test_jenkins_waits_for_a_lock_taken_by_the_other_recipe(stage: Stage, jenkin
 def test_a_hold_ends_at_its_point_in_time(stage: Stage, jenkins: Jenkins) -> None:
     """Epoch milliseconds, and a state_time that is older than the hold."""
     node = jenkins.accept(jenkins.request("only-a"))
-    jenkins.hold(node, seconds=3.0)
+    jenkins.hold(node, seconds=20.0)  # it is looked at before
     held = stage.nodes()[node]
 
     assert held["state"] == "hold"

@@ -70,11 +70,11 @@ def test_an_autohold_expires(stage: Stage, zuul: Zuul) -> None:
     zuul.wait(request)
     (node,) = zuul.accept(request)
     zuul.call("use", request=request)
-    zuul.call("hold", request=request, expiration=3)
+    zuul.call("hold", request=request, expiration=20)  # it is looked at before
     held = stage.read(paths.node(NodeId(node["id"])))
 
     assert held is not None
-    assert (held["state"], held["hold_expiration"], held["comment"]) == ("hold", 3, "debug me")
+    assert (held["state"], held["hold_expiration"], held["comment"]) == ("hold", 20, "debug me")
     assert held["hold_job"] == "t1 example.org/p unit .*"
     stage.until(lambda: node["id"] not in stage.nodes(), "the hold to be over")
 
@@ -114,7 +114,7 @@ def test_a_request_cancelled_while_pending_leaves_its_node_for_others(
     stage: Stage, zuul: Zuul
 ) -> None:
     """Nothing is announced, the request is not made again, the next request gets a node."""
-    stage.clouds["a"].fault("server.boot", "boot_slow", seconds=1.0, count=1)
+    stage.clouds["a"].fault("server.boot", "boot_slow", seconds=10.0, count=1)
     request = zuul.request("only-a")
     stage.until(
         lambda: (stage.read(paths.request(RequestId(request))) or {}).get("state") == "pending",

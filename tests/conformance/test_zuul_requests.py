@@ -97,8 +97,7 @@ def test_unknown_keys_survive_in_requests_and_nodes(stage: Stage, zuul: Zuul) ->
     after = record(stage, name)
     (node_id,) = after["nodes"]
     node_path = paths.node(NodeId(node_id))
-    node = stage.nodes()[node_id]
-    stage.zk.set(node_path, json.dumps({**node, "a_new_key": 2**64}).encode())
+    stage.rewrite(node_path, lambda doc: {**doc, "a_new_key": 2**64})
     stage.zk.delete(path)
     stage.until(lambda: node_id in stage.free("only-a"), "the node to be free again")
 
@@ -106,7 +105,7 @@ def test_unknown_keys_survive_in_requests_and_nodes(stage: Stage, zuul: Zuul) ->
     assert doc["requestor_data"] == after["requestor_data"]
     assert "tenant_name" not in after
     assert stage.nodes()[node_id]["a_new_key"] == 2**64
-    stage.zk.set(node_path, json.dumps({**stage.nodes()[node_id], "state": "deleting"}).encode())
+    stage.rewrite(node_path, lambda doc: {**doc, "state": "deleting"})
     stage.until(lambda: node_id not in stage.nodes(), "the node to go")
     assert zuul.call("complaints") == []
 

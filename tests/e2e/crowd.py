@@ -9,11 +9,11 @@ from typing import Any, Final
 from remuda.model.ids import RequestId
 from remuda.store import paths
 from requestor import RequestFailedError, connect
-from tests.support.stage import SESSION_S, Stage
+from tests.support.stage import SERVED_S, SESSION_S, Stage
 
 #: A request that waits for so long must have an explanation: a second until verdicts are written,
-#: a second for a take-over, and one for a busy machine.
-EXPLAINED_AFTER_S: Final = 3.0
+#: a second for a take-over, and the rest for a machine with others at work.
+EXPLAINED_AFTER_S: Final = 30.0
 
 
 class Watcher(threading.Thread):
@@ -99,7 +99,7 @@ class User(threading.Thread):
         if self.random.random() < 0.1:  # changes its mind
             pending.cancel()
             return
-        pending.wait(120.0)
+        pending.wait(SERVED_S)
         with pending.accept() as nodes:
             self.taken += [node.id for node in nodes]
             threading.Event().wait(self.random.uniform(0.0, 0.3))

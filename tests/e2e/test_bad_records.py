@@ -94,7 +94,7 @@ def test_launchers_serve_beside_wrong_records_and_after_a_start_among_them(stage
     for words in _VIEWS:
         command = [sys.executable, "-m", "remuda", *words]
         environment = {"REMUDA_ZOOKEEPER": stage.server.hosts[0]}
-        subprocess.run(command, check=True, env=environment, capture_output=True, timeout=60)
+        subprocess.run(command, check=True, env=environment, capture_output=True, timeout=SERVED_S)
 
     assert all(process.alive for process in stage.processes[1:])
 

@@ -1,16 +1,15 @@
 """An image whose file a command writes: real commands, a builder, launchers and clouds."""
 
 import json
-import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from remuda.model.image import BuildId
 from remuda.store import paths
 from tests.e2e.test_images import BUILD_S, build, builder, pointer, remuda
+from tests.support.processes import is_over
 from tests.support.stage import Doc, Stage, open_stage
 
 pytestmark = pytest.mark.e2e
@@ -116,14 +115,6 @@ def _begun(stage: Stage, number: int, attempt: int) -> int | None:
     return int(text) if text else None
 
 
-def _gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-
-
 def test_a_killed_builder_leaves_no_command_behind(stage: Stage) -> None:
     """The next one of this host ends it, and begins the build anew; so does a stop."""
     mark = stage.folder / "pid"
@@ -143,12 +134,12 @@ def test_a_killed_builder_leaves_no_command_behind(stage: Stage) -> None:
     found = stage.until(again, "the build to be begun anew", BUILD_S)
     assert found is not None
     assert found["failure"]["blame"] == "builder"
-    assert _gone(first)
+    assert is_over(first)
     second = stage.until(lambda: _begun(stage, 4, 1), "the command to run again", BUILD_S)
     assert second is not None
 
     following.signal(signal.SIGTERM)
     stage.until(lambda: not following.alive, "the builder to end", BUILD_S)
     assert following.child.returncode == 0
-    assert _gone(second)
+    assert is_over(second)
     assert not list(stage.folder.glob("remuda-builder-*/commands/*"))

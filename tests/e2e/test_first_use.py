@@ -1,6 +1,5 @@
 """An image that is made on first use: served at once, made beside it, booted, and gone again."""
 
-import json
 import subprocess
 import sys
 import time
@@ -105,8 +104,7 @@ def builds(stage: Stage) -> dict[str, Doc]:
 
 def age(stage: Stage, path: str, **fields: float) -> None:
     """Let a record say that something was long ago: no test waits for an hour."""
-    raw, stat = stage.zk.get(path)
-    stage.zk.set(path, json.dumps({**json.loads(raw), **fields}).encode(), version=stat.version)
+    stage.rewrite(path, lambda doc: {**doc, **fields})
 
 
 def test_the_first_requests_are_served_by_machines_that_run_the_recipe(stage: Stage) -> None:

@@ -93,7 +93,6 @@ def test_floating_ip_of_a_dead_launchers_node_goes_with_it(stage: Stage) -> None
 def test_floating_ip_of_a_boot_that_a_dead_launcher_began_is_not_doubled(stage: Stage) -> None:
     """Whoever takes the node over sees its address, and takes it back in the end."""
     stage.clouds["a"].fault("server.boot", "ssh", mode="refuse")
-    stage.config["providers"]["alpha"]["login-timeout"] = 10
     first = stage.launcher("alpha")
     with connect(stage.server.hosts) as client:
         pending = client.request("small")
@@ -102,6 +101,9 @@ def test_floating_ip_of_a_boot_that_a_dead_launcher_began_is_not_doubled(stage: 
         second = stage.launcher("alpha")
         stage.until(lambda: second.events("node.adopted"), "the node to be adopted", SOON_S)
         pending.cancel()
+    # Not sooner: a machine that is given up before it is adopted is made anew for its request.
+    stage.config["providers"]["alpha"]["login-timeout"] = 10
+    stage.write()
     gone(stage)
 
     assert calls(stage, "floatingip.create") == 1

@@ -64,9 +64,8 @@ def test_a_machine_in_use_that_somebody_calls_a_hold_that_is_over_lives_on(
     # Another than whoever waits for the end of our job, and lets go when it sees a hold.
     place = f"{paths.node_lock(node)}/{stem}"
     user = stranger.create(place, ephemeral=True, sequence=True)
-    doc = json.loads(stranger.get(path)[0])
-    forged = {**doc, "state": "hold", "hold_job": "eve", "hold_expiration": 1, "state_time": 1.0}
-    stranger.set(path, json.dumps(forged).encode())
+    forged = {"state": "hold", "hold_job": "eve", "hold_expiration": 1, "state_time": 1.0}
+    stage.rewrite(path, lambda doc: {**doc, **forged})
     kept = stage.until(lambda: holds(stage).get(node), "the hold to be on record")
     assert kept["ends_at_s"] > kept["since_at_s"] + 600.0
     stage.until(lambda: holds(stage)[node]["warned_at_s"], "people on it to be warned")

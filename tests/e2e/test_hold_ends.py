@@ -13,8 +13,10 @@ from typing import Any, Final
 
 import pytest
 
+from launcher.hold.holding import END_LOOK_S
 from remuda.model.ids import NodeId
 from remuda.store import paths
+from tests.e2e.test_holds import ends_in
 from tests.support.stage import Doc, Stage, open_stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk]
@@ -117,9 +119,10 @@ def logged_in(stage: Stage, node: str) -> Iterator[Terminal]:
 
 def test_who_is_logged_in_at_the_end_is_told_and_gets_more_time_once(stage: Stage) -> None:
     """On their terminal; the hold says who it was."""
-    node = kept(stage, "40s")
-    before_s = held(stage, node)["ends_at_s"]
+    node = kept(stage, "2h")
     with logged_in(stage, node) as terminal:
+        # So soon, once somebody is there, that the last look is due; and late enough for that look.
+        before_s = ends_in(stage, node, END_LOOK_S - 1.0)
         terminal.wait(WARNING)
         more = stage.until(lambda: held(stage, node)["extended"], "the hold to be longer")
     (once,) = more
@@ -133,13 +136,12 @@ def test_who_is_logged_in_at_the_end_is_told_and_gets_more_time_once(stage: Stag
 def test_a_machine_on_which_nobody_is_ends_sooner(stage: Stage) -> None:
     """By a real look that finds nobody; that nobody was for long is told as a launcher tells it."""
     node = kept(stage, "8h")
-    path = paths.launch("alpha", node)
     ends_s = held(stage, node)["ends_at_s"]
-    doc, _ = stage.zk.get(stage.chroot + path)
-    launch = json.loads(doc)
-    for key in ("since_s", "seen_s", "idle_since_s"):
-        launch["hold"][key] = time.time() - 3600.0
-    stage.zk.set(stage.chroot + path, json.dumps(launch).encode())
+    long_ago = dict.fromkeys(("since_s", "seen_s", "idle_since_s"), time.time() - 3600.0)
+    stage.rewrite(
+        paths.launch("alpha", NodeId(node)),
+        lambda doc: {**doc, "hold": {**doc["hold"], **long_ago}},
+    )
     stage.until(lambda: node not in stage.nodes(), "the machine to go before its time")
     assert time.time() < ends_s
     ended = [one for process in stage.processes for one in process.events("hold.idle")]
@@ -148,10 +150,10 @@ def test_a_machine_on_which_nobody_is_ends_sooner(stage: Stage) -> None:
 
 def test_a_lock_that_somebody_has_forgotten_keeps_no_machine(stage: Stage) -> None:
     """By a client that lives, with the recipe that Zuul uses; its late release is no error."""
-    node = kept(stage, "20s")
-    ends_s = held(stage, node)["ends_at_s"]
+    node = kept(stage, "1h")
     lock = stage.zk.Lock(stage.chroot + paths.node_lock(NodeId(node)), "forgetful")
     assert lock.acquire(timeout=COMMAND_S)
+    ends_s = ends_in(stage, node, 0.0)
     stage.until(lambda: node not in stage.nodes(), "the machine to go", 120.0)
     assert time.time() >= ends_s + 25.0
     assert stage.children(paths.NODES).count(node) == 0

@@ -76,6 +76,7 @@ def check(stage: Stage, users: list[User], watcher: Watcher, kept: set[str]) -> 
     assert stage.children(paths.REQUESTS) == []
 
 
+@pytest.mark.timeout(900)
 def test_a_burst_while_launchers_are_killed(stage: Stage, keeper: Client) -> None:
     """Nobody gets a node twice, limits hold, waiting is explained, held machines live."""
     used = keeper.request("small", provider="alpha", deadline_s=SERVED_S)
@@ -86,12 +87,12 @@ def test_a_burst_while_launchers_are_killed(stage: Stage, keeper: Client) -> Non
         watcher.start()
         # All the room of one provider: waits for as long as both lack one machine.
         large = keeper.request({"small": _LIMIT})
-        users = crowd(stage, users=6, jobs=3, seconds=60.0)
+        users = crowd(stage, users=6, jobs=3, seconds=SERVED_S)
         for provider in _PROVIDERS:
             stage.until(lambda: any(user.done for user in users), "the crowd to be served")
             kill_one(stage, provider, watcher)
         for user in users:
-            user.join(110.0)
+            user.join(2 * SERVED_S + 60.0)
         watcher.look_calmly()
         watcher.stop()
         assert stage.children(paths.REQUESTS) == [large.id]

@@ -1,6 +1,5 @@
 """What becomes of machines: ready, failed with evidence, replaced, aged, leaked, held, vanished."""
 
-import json
 import socket
 import subprocess
 import time
@@ -87,7 +86,11 @@ def ssh(stage: Stage, doc: dict[str, Any], command: str) -> str:
     arguments = [f"-o{key}={value}" for key, value in options.items()]
     where = ["-p", str(doc["connection_port"]), f"{doc['username']}@{doc['interface_ip']}"]
     done = subprocess.run(
-        ["ssh", *arguments, *where, command], capture_output=True, text=True, timeout=30, check=True
+        ["ssh", *arguments, *where, command],
+        capture_output=True,
+        text=True,
+        timeout=SOON_S,
+        check=True,
     )
     return done.stdout
 
@@ -254,7 +257,7 @@ def test_who_rewrites_a_record_leads_nobody_astray(stage: Stage, client: Client)
             "ssh_port": trap.getsockname()[1],
             "host_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFo"],
         }
-        stage.zk.set(paths.node(NodeId(name)), json.dumps({**true, **forged}).encode())
+        stage.rewrite(paths.node(NodeId(name)), lambda doc: {**doc, **forged})
         stage.until(
             lambda: stage.nodes()[name]["connection_port"] == "22/tcp", "the record to be forged"
         )
@@ -372,9 +375,7 @@ def order(cloud: OpenStackCloud, stage: Stage, name: str, *, owned: bool) -> Ser
 
 def mark(stage: Stage, name: str, state: str) -> None:
     """Write a node's state as an operator would."""
-    path = paths.node(NodeId(name))
-    doc = stage.read(path) or {}
-    stage.zk.set(path, json.dumps({**doc, "state": state}).encode())
+    stage.rewrite(paths.node(NodeId(name)), lambda doc: {**doc, "state": state})
 
 
 def everything(stage: Stage) -> Iterator[tuple[str, str]]:

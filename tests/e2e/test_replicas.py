@@ -15,6 +15,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk, pytest.mark.chao
 
 #: Less than systemd's patience before it kills, 90 s.
 _STOPPED_S = 60.0
+#: What is to be seen while machines boot has to be over by then.
+_BOOTS_S = 30.0
 
 
 @pytest.fixture
@@ -77,8 +79,9 @@ def test_two_replicas_share_the_work_and_never_double_it(stage: Stage) -> None:
 
 def test_a_killed_launcher_is_taken_over_and_its_boots_go_on(stage: Stage) -> None:
     """The other resumes soon after the session's time-out; nothing is made twice (I7)."""
+    # Before anything is asked for; and for longer than another launcher takes to be there.
+    stage.clouds["a"].fault("server.boot", "boot_slow", seconds=_BOOTS_S)
     first = stage.launcher("alpha")
-    stage.clouds["a"].fault("server.boot", "boot_slow", seconds=3.0)
     launches = booting(stage, 3)
     second = stage.launcher("alpha", wait=False)
     stage.until(lambda: len(replicas(stage)) == 2, "the second replica")
@@ -93,6 +96,7 @@ def test_a_killed_launcher_is_taken_over_and_its_boots_go_on(stage: Stage) -> No
 def test_a_launcher_killed_alone_resumes_when_it_is_started_again(stage: Stage) -> None:
     """A claimed request is served by the machine that was asked for before the crash (I7)."""
     stage.label("small")
+    stage.clouds["a"].fault("server.boot", "boot_slow", seconds=10.0)
     first = stage.launcher("alpha")
     with connect(stage.server.hosts) as client:
         request = client.request("slow")

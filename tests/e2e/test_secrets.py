@@ -40,7 +40,7 @@ def failures(stage: Stage, *words: str) -> str:
     """Return what `remuda failures` prints."""
     hosts = ",".join(stage.server.hosts)
     command = [sys.executable, "-m", "remuda", "--zookeeper", hosts, "failures", *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SERVED_S, check=True)
     return done.stdout + done.stderr
 
 

@@ -35,7 +35,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 def shown(stage: Stage, *words: str) -> str:
     """Return what a command prints."""
     command = [sys.executable, "-m", "remuda", "--zookeeper", ",".join(stage.hosts), *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=SERVED_S)
     return done.stdout
 
 

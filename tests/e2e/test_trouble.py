@@ -147,7 +147,7 @@ def test_a_wrong_configuration_at_start_is_refused(stage: Stage) -> None:
         [*_LAUNCHER, "--provider", "alpha", "--config", str(path)],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=SERVED_S,
         check=False,
     )
 

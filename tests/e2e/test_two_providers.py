@@ -34,7 +34,7 @@ def explain(stage: Stage, request: str) -> dict[str, dict[str, Any]]:
     hosts = ",".join(stage.server.hosts)
     command = [sys.executable, "-m", "remuda", "--zookeeper", hosts, "explain"]
     done = subprocess.run(
-        [*command, request, "--json"], capture_output=True, text=True, timeout=60, check=False
+        [*command, request, "--json"], capture_output=True, text=True, timeout=SERVED_S, check=False
     )
     if done.returncode != 0:
         return {}

@@ -61,7 +61,7 @@ def test_an_upload_that_breaks_off_leaves_the_image_queued(box: Sandbox, mine: C
     """As Glance does; then it can be uploaded again."""
     image = queued(mine)["id"]
     where = urlsplit(box.base_url)
-    with socket.create_connection((where.hostname, where.port), timeout=10.0) as half:
+    with socket.create_connection((where.hostname, where.port), timeout=60.0) as half:
         head = (
             f"PUT /image/RegionOne/v2/images/{image}/file HTTP/1.1\r\nHost: x\r\n"
             f"X-Auth-Token: {mine.auth_token}\r\nContent-Type: application/octet-stream\r\n"

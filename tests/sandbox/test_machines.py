@@ -232,7 +232,7 @@ def test_snapshot_has_what_was_installed(real: Sandbox, cloud: Connection, key: 
     client = login(real, address_of(first), key)
     run(client, "echo 42 >/opt/answer; rm -rf /usr/share/doc/bash; useradd -m jenkins")
     before = client.get_transport().get_remote_server_key()  # type: ignore[union-attr]
-    image = cloud.create_image_snapshot("snap", first, wait=True, timeout=30)
+    image = cloud.create_image_snapshot("snap", first, wait=True, timeout=_SOON_S)
 
     assert image.status == "active"
     assert cloud.image.get_image(image.id).properties["image_type"] == "snapshot"

@@ -64,7 +64,7 @@ def ssh(server: Any, key: Path, command: str) -> str:
     ]  # fmt: skip
 
     def done() -> subprocess.CompletedProcess[str] | None:
-        result = subprocess.run(words, capture_output=True, text=True, check=False, timeout=20)
+        result = subprocess.run(words, capture_output=True, text=True, check=False, timeout=_SOON_S)
         return result if result.returncode == 0 else None
 
     return str(wait_for(done, _SOON_S, f"ssh to {address}").stdout.strip())  # type: ignore[union-attr]
@@ -96,7 +96,7 @@ def test_machine_has_its_own_home(sandbox: Sandbox, key: Path) -> None:
     wait_for(lambda: ssh(server, key, "ls ran || true") == "ran", _SOON_S, "user data to run")
     assert ssh(server, key, "echo $TMPDIR").rpartition("/")[2] == "tmp"
     ssh(server, key, "touch made")
-    sandbox.connect().create_image_snapshot("snap", server, wait=True, timeout=20)
+    sandbox.connect().create_image_snapshot("snap", server, wait=True, timeout=_SOON_S)
     assert "made" in ssh(active(sandbox, key, image="snap"), key, "ls")
 
 

@@ -29,5 +29,5 @@ def ask_control(control: Mapping[str, str], method: str, path: str, body: object
             "Authorization": f"Bearer {control['token']}",
         },
     )
-    with urllib.request.urlopen(request, timeout=10.0) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=60.0) as answer:  # noqa: S310
         return json.loads(answer.read() or b"null")

@@ -47,7 +47,7 @@ class Dev:
             )
             if until and process.alive:
                 process.signal(signal.SIGINT)
-                process.stop(30.0)
+                process.stop()
                 return 0, process.text()
             return process.stop(), process.text()
         finally:
@@ -87,4 +87,4 @@ def running_dev(folder: Path) -> Iterator[Dev]:
             folder / "here", {"PATH": path, "HOME": str(folder), **facts["environment"]}, facts
         )
     finally:
-        process.stop(30.0)
+        process.stop()

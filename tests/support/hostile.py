@@ -22,7 +22,7 @@ from paramiko.common import AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 from remuda.ssh.api import Login
 
 #: An attack that nobody has ended by then is over; the client under test was to end it long before.
-GIVE_UP_S: Final = 20.0
+GIVE_UP_S: Final = 60.0
 #: Between two bytes: far less than the client's longest wait for the network.
 DRIP_S: Final = 0.02
 

@@ -13,7 +13,7 @@ from tests.support.stage import Doc
 BLOB: Final = b"x" * (2 * 2**20)
 #: Where an image has it.
 CACHE: Final = "/var/cache/blob"
-_COMMAND_S: Final = 20.0
+_COMMAND_S: Final = 60.0
 #: As ip(7) has it; Python has no name for it. The host has the address only while machines run.
 _IP_FREEBIND: Final = 15
 

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 _PR_SET_PDEATHSIG: Final = 1
+#: What a process may take to end, on a machine with others at work.
+_ENDS_S: Final = 60.0
 #: How much of each log a failed test shows.
 _TAIL_CHARS: Final = 6000
 
@@ -77,9 +79,9 @@ class Process:
     def kill(self) -> None:
         """End it as a crash would."""
         self.child.kill()
-        self.child.wait(10.0)
+        self.child.wait(_ENDS_S)
 
-    def stop(self, grace_s: float = 10.0) -> int:
+    def stop(self, grace_s: float = _ENDS_S) -> int:
         """End it with SIGTERM, and with SIGKILL after *grace_s*; return its exit code."""
         if self.alive:
             self.child.terminate()
@@ -88,7 +90,7 @@ class Process:
             return self.child.wait(grace_s)
         except subprocess.TimeoutExpired:
             self.child.kill()
-            return self.child.wait(10.0)
+            return self.child.wait(_ENDS_S)
 
     def text(self) -> str:
         """Return what it has said so far."""
@@ -111,6 +113,18 @@ class Process:
             if not name or event.get("event") == name:
                 found.append(event)
         return found
+
+
+def is_over(pid: int) -> bool:
+    """Whether a process has ended, though nobody may have waited for it.
+
+    It may end between any two looks: the file goes, or cannot be read any more.
+    """
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return state in {"Z", "X"}
 
 
 def ends_with_us(number: signal.Signals) -> Callable[[], None]:

@@ -27,6 +27,7 @@ from remuda.runtime.ports import free_port
 #: Where Debian puts it; not in the PATH of everybody.
 SSHD: Final = shutil.which("sshd") or "/usr/sbin/sshd"
 
+#: What it may take to be up, and to end, on a machine with others at work.
 _UP_S: Final = 60.0
 
 
@@ -104,7 +105,7 @@ def running(home: Path, *, settings: str = "", path: str | None = None) -> Itera
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
-        process.wait(10)
+        process.wait(_UP_S)
 
 
 def _config(home: Path, port: int, settings: str, path: str | None) -> str:
@@ -179,7 +180,7 @@ def serving(behave: "Behaviour") -> Iterator[int]:
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
-        thread.join(10)
+        thread.join()
         for sock in held:
             sock.close()
 

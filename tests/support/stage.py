@@ -25,7 +25,7 @@ from typing import Any, Final, Self, TypeVar
 import pytest
 import yaml
 from kazoo.client import KazooClient
-from kazoo.exceptions import NoNodeError
+from kazoo.exceptions import BadVersionError, NoNodeError
 
 from remuda.store import paths
 from remuda.store.embedded import EmbeddedServer
@@ -247,6 +247,20 @@ class Stage:
             return None
         doc: Doc | None = json.loads(data) if data else None
         return doc
+
+    def rewrite(self, path: str, change: Callable[[Doc], Doc]) -> None:
+        """Change a record as it is at that moment: its launcher may write it at any time, too."""
+
+        def written() -> bool:
+            data, stat = self.zk.retry(self.zk.get, self.chroot + path)
+            doc = json.dumps(change(json.loads(data))).encode()
+            try:
+                self.zk.set(self.chroot + path, doc, version=stat.version)
+            except BadVersionError:
+                return False
+            return True
+
+        self.until(written, f"{path} to be rewritten")
 
     def children(self, path: str) -> list[str]:
         """Return the names below *path*, none if it is not there."""

@@ -79,7 +79,7 @@ def test_a_machine_whose_programs_lie_ends_no_later(
     if why := servers.available():
         pytest.skip(why)
     endless = name == "prints lines for ever"
-    monkeypatch.setattr(hand_look, "LOOK_IN_S", 15.0 if endless else 2.0)
+    monkeypatch.setattr(hand_look, "LOOK_IN_S", 50.0 if endless else 2.0)
     tools = tmp_path / "bin"
     tools.mkdir()
     for tool, text in (("who", LIARS[name]), ("wall", "exit 0")):

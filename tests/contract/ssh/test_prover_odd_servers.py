@@ -220,7 +220,7 @@ def test_whole_proofs_leak_nothing(login: Login) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join()
 
     assert [proof.why for proof in proofs] == [""] * 40
     assert before.left() == []

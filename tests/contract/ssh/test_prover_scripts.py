@@ -1,7 +1,6 @@
 """How scripts run on a real machine: limits, output, environment, root, and what is left."""
 
 import os
-import threading
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,8 @@ import pytest
 from remuda.ssh.api import Login, Proof, ProofSpec, Script, StepTaken
 from remuda.ssh.prover import ParamikoProver
 from tests.contract.ssh.conftest import login_of
+from tests.support.deadline import wait_for
+from tests.support.processes import is_over
 from tests.support.sshd import Sshd
 
 pytestmark = pytest.mark.ssh
@@ -22,12 +23,10 @@ def _prove(login: Login, script: Script) -> Proof:
     return ParamikoProver().prove(ProofSpec(login=login, checks=(script,)))
 
 
-def _alive(pid: int) -> bool:
-    """Tell if a process is there and no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+def _await_end(*pids: int) -> None:
+    """Wait until processes that were killed are gone: how soon is the kernel's business."""
+    for pid in pids:
+        wait_for(lambda pid=pid: is_over(pid), 60.0, f"the end of process {pid}")  # type: ignore[misc]
 
 
 def test_the_first_line_chooses_the_interpreter(login: Login) -> None:
@@ -83,8 +82,7 @@ def test_a_script_over_its_limit_is_killed_with_all_its_children(login: Login) -
     assert (step.ok, step.exit_code, step.why) == (False, None, "killed after 3 s")
     assert 3.0 <= step.seconds < 60
     child, shell = (int(word) for word in step.output.split()[:2])
-    assert not _alive(child)
-    assert not _alive(shell)
+    _await_end(child, shell)
 
 
 def test_a_process_left_behind_does_not_hold_up_the_proof(login: Login) -> None:
@@ -128,34 +126,16 @@ def test_a_script_that_never_stops_printing_is_ended(
     assert step.seconds < 60
 
 
-def test_being_stopped_ends_a_running_script(login: Login) -> None:
+def test_being_stopped_ends_a_running_script(login: Login, tmp_path: Path) -> None:
     """And the machine is told to end it, too."""
-    begun = threading.Event()
-    order = ProofSpec(
-        login=login,
-        checks=(Script(name="x", text="echo $$; exec sleep 300", timeout_s=300),),
-        on_step=lambda step: begun.set() if step.name == "login" else None,
-    )
+    witness = tmp_path / "pid"
+    text = f"echo $$ >{witness}.new; mv {witness}.new {witness}; exec sleep 300"
+    order = ProofSpec(login=login, checks=(Script(name="x", text=text, timeout_s=300),))
 
-    proof = ParamikoProver().prove(order, stopped=Stopper(begun))
+    proof = ParamikoProver().prove(order, stopped=witness.exists)
 
     assert (proof.ok, proof.stopped, proof.why) == (False, True, "x: stopped by us")
-    assert not _alive(int(proof.steps[-1].output))
-
-
-class Stopper:
-    """Says stop when a script has been looked at twice."""
-
-    def __init__(self, begun: threading.Event) -> None:
-        """Count from *begun*."""
-        self._begun = begun
-        self._left = 3
-
-    def __call__(self) -> bool:
-        """Return if it is time."""
-        if self._begun.is_set():
-            self._left -= 1
-        return self._left < 0
+    _await_end(int(witness.read_text()))
 
 
 def test_root_is_had_through_sudo(sudo_sshd: Sshd) -> None:

@@ -198,7 +198,7 @@ def test_several_commands_at_once_share_a_connection(session: SshSession) -> Non
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join()
 
     assert results == {number: (number, b"%d" % (number * 1000)) for number in range(1, 6)}
 
@@ -236,7 +236,7 @@ def test_a_lost_connection_is_an_error_of_its_own(tmp_path: Path) -> None:
         thread.start()
         above = "sed 's/.*) . //; s/ .*//' /proc/$PPID/stat"
         with pytest.raises(ConnectionLostError):
-            session.run(f"echo $PPID $({above}); sleep 5", stdout=ears)
+            session.run(f"echo $PPID $({above}) $$; exec sleep 300", stdout=ears)
         thread.join(60.0)
         with pytest.raises(ConnectionLostError):
             session.run("true")

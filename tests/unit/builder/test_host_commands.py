@@ -19,6 +19,7 @@ from builder.hands.own_folder import own_folder
 from remuda.model.build import Blame
 from remuda.runtime.clock import SystemClock
 from remuda.runtime.waiting import HandStoppedError, Waiting
+from tests.support.processes import is_over
 
 MIB = 1 << 20
 
@@ -88,15 +89,6 @@ def here(tmp_path: Path) -> Iterator[Here]:
     for one in left:  # so deep, perhaps, that the next run of all tests could not remove it
         subprocess.run(["/bin/rm", "-rf", one], check=False)
     assert left == []
-
-
-def gone(pid: int) -> bool:
-    """Whether a process has ended, though nobody may have waited for it."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-    return state in {"Z", "X"}
 
 
 def test_a_command_writes_a_file(here: Here) -> None:
@@ -187,7 +179,7 @@ def test_what_takes_too_long_is_killed_with_all_that_it_has_started(here: Here) 
     assert (blame, why) == (Blame.RECIPE, "it was ended after 5s, its limit")
     pids = [int(word) for word in here.heard.split()]
     assert len(pids) == 2
-    assert all(map(gone, pids))
+    assert all(map(is_over, pids))
 
 
 def test_what_cannot_be_killed_is_not_waited_for(
@@ -220,7 +212,7 @@ def test_children_that_are_left_are_ended_with_it(here: Here) -> None:
         'while [ "$(pgrep -c -x sleep -P $$)" = 0 ]; do :; done; printf disk >"$REMUDA_OUTPUT"'
     )
     assert here.run(text) == b"disk"
-    assert all(gone(int(word)) for word in here.heard.split())
+    assert all(is_over(int(word)) for word in here.heard.split())
 
 
 def test_the_builders_stop_ends_it(here: Here) -> None:
@@ -251,7 +243,7 @@ def test_whoever_ends_waits_for_its_commands(here: Here) -> None:
     assert begun.wait(60)
     here.stop = True
     here.commands.close()
-    assert gone(int(here.heard))
+    assert is_over(int(here.heard))
     thread.join()
     assert ends == [HandStoppedError]
     here.commands.close()  # there is nothing to wait for

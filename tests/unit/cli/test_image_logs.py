@@ -78,7 +78,7 @@ def test_a_trial_is_printed_by_its_provider(harness: ImageHarness) -> None:
     one.step("disk")
     one.write(b"3 GiB\n")
     one.close(ok=False)
-    assert one.settle(10)
+    assert one.settle(60)
     result = harness.call(log, "debian/3", "--provider", "beta")
     *_, end = harness.call(log, "debian/3", "--provider", "beta", "--json").stdout.splitlines()
 

@@ -59,12 +59,12 @@ def harness() -> ImageHarness:
     one.step(NASTY)
     one.write(NASTY.encode(errors="surrogatepass") + b"\n" + LEGIBLE.encode())
     one.close()
-    assert one.settle(10)
+    assert one.settle(60)
     trial = BuildLog(harness.zookeeper.connect(), build_id, writer="me", provider="alpha")
     trial.step(NASTY)
     trial.write(LEGIBLE.encode())
     trial.close()
-    assert trial.settle(10)
+    assert trial.settle(60)
     return harness
 
 

@@ -152,7 +152,7 @@ def test_strange_children_of_a_log_are_left_out(store: FakeStore) -> None:
     log = BuildLog(store, BUILD, writer="me")
     log.write(b"text")
     log.close()
-    assert log.settle(10)
+    assert log.settle(60)
     store.commit([Create(path=f"{paths.image_log(BUILD)}/strange", data=b"x")])
     found = read_log(store, BUILD)
 
@@ -200,17 +200,17 @@ def test_a_log_is_followed_to_its_end_over_lost_sessions(store: FakeStore) -> No
     log = BuildLog(zookeeper.connect(), BUILD, writer="me", interval_s=0.01)
     log.step("one")
     log.write(b"first\n")
-    wait_for(lambda: following.text() == b"first\n", deadline_s=10, what="the first line")
+    wait_for(lambda: following.text() == b"first\n", deadline_s=60, what="the first line")
     reader.suspend()
     log.write(b"second\n")
     reader.expire()
-    wait_for(lambda: following.text() == b"first\nsecond\n", deadline_s=10, what="the second")
+    wait_for(lambda: following.text() == b"first\nsecond\n", deadline_s=60, what="the second")
     log.write(b"last")
     log.close()
-    assert log.settle(10)
+    assert log.settle(60)
     finish(store)
 
-    wait_for(following.ended, deadline_s=10, what="the end")
+    wait_for(following.ended, deadline_s=60, what="the end")
     assert following.text() == b"first\nsecond\nlast"
     assert following.error is None
 
@@ -228,17 +228,17 @@ def test_a_watch_that_has_not_fired_is_not_set_again(
     monkeypatch.setattr(reader, "watch_once", lambda *some: (watches.append(some), watch(*some))[1])
     monkeypatch.setattr(reader, "read", lambda path: (looks.append(path), read(path))[1])
     following = Following(reader, SystemClock())
-    wait_for(lambda: following.text() == b"first\n", deadline_s=10, what="the first line")
-    wait_for(lambda: len(looks) > 30, deadline_s=10, what="many looks")
+    wait_for(lambda: following.text() == b"first\n", deadline_s=60, what="the first line")
+    wait_for(lambda: len(looks) > 30, deadline_s=60, what="many looks")
     before, seen = len(watches), len(looks)
-    wait_for(lambda: len(looks) > seen + 30, deadline_s=10, what="many more looks")
+    wait_for(lambda: len(looks) > seen + 30, deadline_s=60, what="many more looks")
     assert len(watches) == before
 
     log.write(b"second")
     log.close()
-    assert log.settle(10)
+    assert log.settle(60)
     finish(store)
-    wait_for(following.ended, deadline_s=10, what="the end")
+    wait_for(following.ended, deadline_s=60, what="the end")
     assert following.text() == b"first\nsecond"
 
 
@@ -247,7 +247,7 @@ def test_a_build_that_ends_without_a_log_ends_the_waiting(store: FakeStore) -> N
     following = Following(store.wire._zookeeper.connect(), SystemClock())
     finish(store)
 
-    wait_for(following.ended, deadline_s=10, what="the end")
+    wait_for(following.ended, deadline_s=60, what="the end")
     assert following.pieces == []
 
 
@@ -257,7 +257,7 @@ def test_a_log_that_nobody_closes_ends_a_while_after_its_build(store: FakeStore)
     log.write(b"a line\n")
     clock = ManualClock()
     following = Following(store.wire._zookeeper.connect(), clock)
-    wait_for(lambda: following.text() == b"a line\n", deadline_s=10, what="the line")
+    wait_for(lambda: following.text() == b"a line\n", deadline_s=60, what="the line")
     finish(store)
     assert not following.ended()
 
@@ -265,7 +265,7 @@ def test_a_log_that_nobody_closes_ends_a_while_after_its_build(store: FakeStore)
         clock.advance(1.0)
         return following.ended()
 
-    wait_for(ended, deadline_s=10, what="the end")
+    wait_for(ended, deadline_s=60, what="the end")
     log.close()
 
 
@@ -278,7 +278,7 @@ def test_a_zookeeper_that_stays_away_is_told(store: FakeStore) -> None:
     assert not following.ended()
     clock.advance(AWAY_S + 1.0)
 
-    wait_for(following.ended, deadline_s=10, what="the end")
+    wait_for(following.ended, deadline_s=60, what="the end")
     assert following.error is not None
 
 

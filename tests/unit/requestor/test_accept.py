@@ -14,7 +14,7 @@ from requestor.nodes import LeaseState
 from requestor.pending import PendingRequest
 from tests.unit.requestor.conftest import Bench, away_once
 
-RELEASE_S = 10.0
+RELEASE_S = 60.0
 
 
 def served(bench: Bench, labels: int = 1) -> tuple[PendingRequest, tuple[NodeId, ...]]:

@@ -360,7 +360,7 @@ def test_the_line_for_who_waits_has_the_reasons(harness: CommandHarness) -> None
     harness.answer = lambda _made: None
     made = harness.call(request, "small").stdout.strip()
     second = harness.call(request, "small").stdout.strip()
-    harness.launcher.say(second, Ruling.SERVING, "booting", eta_s=30.0, at_s=time.time())
+    harness.launcher.say(second, Ruling.SERVING, "booting", eta_s=9000.0, at_s=time.time())
     known = explain(harness.launcher.store, RequestId(second), now_s=time.time())
     line = progress("1 small", 12.0, known)
 

@@ -14,7 +14,7 @@ from remuda.metrics.sink import Metrics
 from remuda.web.pages import PageSources, Readiness
 from remuda.web.server import ListenError, PortInUseError, WebServer
 
-ANSWER_S = 30.0  # what a test waits at most for an answer, on however slow a machine
+ANSWER_S = 60.0  # what a test waits at most for an answer, on however slow a machine
 
 
 def sources(
