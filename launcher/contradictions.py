@@ -4,19 +4,22 @@ Nothing in production asks. The simulation does, after every turn of a launcher:
 found where it went wrong, and not where a judgement believed it.
 """
 
-from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Hashable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from copy import copy
 from typing import Any, Final
 
 from launcher.actions import KINDS, LANES, node_of
 from launcher.lanes import Lane, machine, request
-from launcher.node.index import Usage
+from launcher.node.index import NodeIndex, Usage
 from launcher.node.view import ALLOCATE_CLAIMED, NodeView
-from launcher.world import World
+from launcher.policy import Key
+from launcher.world import World, awaits_listing, is_slow, lacks_port, may_get_of
 from remuda.model.ids import NodeId
 
 _LENT: Final = frozenset({"allocate", ALLOCATE_CLAIMED})
+_UNUSED: Final = Usage()
 
 #: By name, each with what it says of each of its keys.
 _Indices = dict[str, Mapping[Any, object]]
@@ -48,56 +51,28 @@ def contradictions(world: World, mine: Collection[NodeId] | None = None) -> list
 
 def _of_indices(world: World) -> Iterator[str]:
     """Compare every index with a recount from scratch."""
-    kept, counted = _indices(world), _indices(_recount(world))
+    kept, counted = _kept(world), _recount(world)
     for name, index in kept.items():
+        if index == counted[name]:
+            continue
         for key in {**index, **counted[name]}:
             said, is_so = index.get(key), counted[name].get(key)
             if said != is_so:
-                yield f"{name}{_of(key)}: the index says {said}, the records say {is_so}"
+                yield (
+                    f"{name}{_of(key)}: the index says {_words(said)}, the records say"
+                    f" {_words(is_so)}"
+                )
 
 
-def _recount(world: World) -> World:
-    """Return a world with the same views in which every index was just made."""
-    new = World(policy=world.policy, peers=world.peers)
-    new.images = world.images
-    new.queue.claims = world.queue.claims
-    for view in world.nodes.views.values():
-        new.nodes.views[view.id] = twin = copy(view)
-        new.touch_node(twin)
-    for wanting in world.queue.views.values():
-        new.queue.views[wanting.id] = wanted = copy(wanting)
-        new.touch_request(wanted)
-    return new
-
-
-def _indices(world: World) -> _Indices:
-    return {**_indices_of_nodes(world), **_indices_of_requests(world)}
-
-
-def _indices_of_nodes(world: World) -> _Indices:
-    index = world.nodes
-    return {
-        "free": _sets(index.free),
-        "coming": _counts(index.coming),
-        "allocated": _sets(index.allocated),
-        "usage": {pool: one for pool, one in index.usage.items() if one != Usage()},
-        "states": _counts(index.states),
-        "by_server": dict(index.by_server),
-        "held": _sets(index.held),
-        "kept": _sets({None: index.kept}),
-        "being_made": _sets({None: index.being_made}),
-        "dedicated": _counts(index.dedicated),
-        "on_account": _sets(index.on_account),
-        "awaiting": _sets({None: world.awaiting}),
-        "portless": _sets({None: world.portless}),
-        "slow": _sets({None: world.slow}),
-        "spoiled": _sets({None: [view.id for view in index.views.values() if view.spoiled]}),
-    }
-
-
-def _indices_of_requests(world: World) -> _Indices:
+def _kept(world: World) -> _Indices:
+    """Return what the indices say."""
     queue = world.queue
     return {
+        **_indices_of_nodes(world.nodes),
+        "awaiting": {None: world.awaiting},
+        "portless": {None: world.portless},
+        "slow": {None: world.slow},
+        "spoiled": {None: {view.id for view in world.nodes.views.values() if view.spoiled}},
         "waiting": _orders({None: queue.waiting}),
         "by_label": _orders(queue.by_label),
         "needed": _counts(queue.needed),
@@ -105,8 +80,71 @@ def _indices_of_requests(world: World) -> _Indices:
     }
 
 
-def _sets(index: Mapping[Any, Iterable[Hashable]]) -> Mapping[Any, object]:
-    return {key: sorted(map(str, those)) for key, those in index.items() if those}
+def _recount(world: World) -> _Indices:
+    """Return what the indices should say: made of the views and of nothing else."""
+    return {**_recount_nodes(world), **_recount_requests(world)}
+
+
+def _recount_nodes(world: World) -> _Indices:
+    index, me, policy = NodeIndex(), world.peers.me, world.policy
+    views = world.nodes.views.values()
+    spoiled = {view.id for view in views if world.is_spoiled(view)}
+    for view in views:
+        as_is = view
+        if view.spoiled != (view.id in spoiled):
+            as_is = copy(view)  # nothing may be changed by a look
+            as_is.spoiled = not view.spoiled
+        index.views[view.id] = as_is
+        index.reindex(as_is)
+    return {
+        **_indices_of_nodes(index),
+        "awaiting": {None: {view.id for view in views if awaits_listing(view, me)}},
+        "portless": {None: {view.id for view in views if lacks_port(view, me, policy)}},
+        "slow": {None: {view.id for view in views if is_slow(view)}},
+        "spoiled": {None: spoiled},
+    }
+
+
+def _recount_requests(world: World) -> _Indices:
+    views = world.queue.views
+    may_get = {view.id: may_get_of(view.request, world.policy) for view in views.values()}
+    waiting = sorted((*view.order, view.id) for view in views.values() if view.waiting)
+    by_label: defaultdict[str, list[object]] = defaultdict(list)
+    needed: Counter[Key] = Counter()
+    for place in waiting:
+        view = views[place[-1]]
+        for label in set(view.request.labels):
+            by_label[label].append((place, view.id))
+        claim = world.queue.claims.get(view.id)
+        if claim is not None and not may_get[view.id].own:
+            needed.update((claim.pool, label) for label in view.request.labels)
+    return {
+        "waiting": {None: [(place, place[-1]) for place in waiting]} if waiting else {},
+        "by_label": by_label,
+        "needed": needed,
+        "may_get": may_get,
+    }
+
+
+def _indices_of_nodes(index: NodeIndex) -> _Indices:
+    return {
+        "free": {key: free.keys() for key, free in index.free.items() if free},
+        "coming": _counts(index.coming),
+        "allocated": _filled(index.allocated),
+        "usage": {pool: one for pool, one in index.usage.items() if one != _UNUSED},
+        "states": _counts(index.states),
+        "by_server": index.by_server,
+        # Sorted: one that is in it twice is one too many.
+        "held": {pool: sorted(those) for pool, those in index.held.items() if those},
+        "kept": {None: index.kept},
+        "being_made": {None: index.being_made},
+        "dedicated": _counts(index.dedicated),
+        "on_account": _filled(index.on_account),
+    }
+
+
+def _filled(index: Mapping[Any, Collection[Hashable]]) -> Mapping[Any, object]:
+    return {key: those for key, those in index.items() if those}
 
 
 def _counts(index: Counter[Any]) -> Mapping[Any, object]:
@@ -119,6 +157,11 @@ def _orders(index: Mapping[Any, Mapping[Any, Any]]) -> Mapping[Any, object]:
         for key, queue in index.items()
         if queue
     }
+
+
+def _words(said: object) -> object:
+    """Return what an index says in an order that repeats."""
+    return sorted(map(str, said)) if isinstance(said, AbstractSet) else said
 
 
 def _of(key: object) -> str:

@@ -189,22 +189,26 @@ class World:
         """Whether a node of ours waits for news that only a listing brings."""
         return bool(self.awaiting)
 
+    def is_spoiled(self, view: NodeView) -> bool:
+        """Whether its build was revoked, or withdrawn here."""
+        return view.launch is not None and self.images.spoiled(view.launch) is not None
+
     def touch_node(self, view: NodeView) -> None:
         """Note a change of a node: indices now, judgement at the next plan."""
         was_free = view.id in self.nodes.free.get(view.key, ())
         was_coming = self.nodes.coming[view.key]
-        view.spoiled = view.launch is not None and self.images.spoiled(view.launch) is not None
+        view.spoiled = self.is_spoiled(view)
         self.nodes.reindex(view)
         self.agenda.nodes.add(view.id)
-        if _awaits_listing(view, self.peers.me):
+        if awaits_listing(view, self.peers.me):
             self.awaiting.add(view.id)
         else:
             self.awaiting.discard(view.id)
-        if _lacks_port(view, self.peers.me) and self.policy.addresses(view.key[0]):
+        if lacks_port(view, self.peers.me, self.policy):
             self.portless.add(view.id)
         else:
             self.portless.discard(view.id)
-        if _is_slow(view):
+        if is_slow(view):
             self.slow.add(view.id)
         else:
             self.slow.discard(view.id)
@@ -289,7 +293,7 @@ class World:
 
     def touch_request(self, view: RequestView) -> None:
         """Note a change of a request."""
-        view.may_get = _may_get(view.request, self.policy)
+        view.may_get = may_get_of(view.request, self.policy)
         self.queue.reindex(view)
         self.agenda.requests.add(view.id)
 
@@ -308,7 +312,8 @@ class World:
         return agenda
 
 
-def _may_get(request: Request, policy: Policy) -> MayGet:
+def may_get_of(request: Request, policy: Policy) -> MayGet:
+    """Return which nodes a request may get."""
     if not request.reuse or request.opens is not None:
         return MayGet.NEW
     if request.image is not None or policy.share_an_image(request.labels):
@@ -316,7 +321,8 @@ def _may_get(request: Request, policy: Policy) -> MayGet:
     return MayGet.ANY
 
 
-def _awaits_listing(view: NodeView, me: ReplicaId) -> bool:
+def awaits_listing(view: NodeView, me: ReplicaId) -> bool:
+    """Whether it is ours, and waits for news that only a listing brings."""
     launch = view.launch
     if launch is None or launch.owner != me:
         return False
@@ -325,15 +331,18 @@ def _awaits_listing(view: NodeView, me: ReplicaId) -> bool:
     return launch.step is Step.PROVING and view.server.shown is None
 
 
-def _lacks_port(view: NodeView, me: ReplicaId) -> bool:
+def lacks_port(view: NodeView, me: ReplicaId, policy: Policy) -> bool:
+    """Whether it is ours and on the way to ready, and the port for its floating IP is unknown."""
     launch = view.launch
     if launch is None or launch.owner != me or view.dying or view.server.id is None:
         return False
     wanted = launch.step in (Step.BOOTING, Step.PROVING)
-    return wanted and view.server.port is None and view.address.floating_ip is None
+    unknown = view.server.port is None and view.address.floating_ip is None
+    return wanted and unknown and policy.addresses(view.key[0])
 
 
-def _is_slow(view: NodeView) -> bool:
+def is_slow(view: NodeView) -> bool:
+    """Whether it is being made, and waited for longer than a moment, as its records say."""
     launch = view.launch
     return launch is not None and launch.proof_step is not None and view.coming
 

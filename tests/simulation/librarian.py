@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final
 
 from remuda.cloud.api import Image
-from remuda.images import library, moves, revoking, writes
+from remuda.images import moves, revoking, writes
 from remuda.images.library import Library
 from remuda.images.moves import MoveRefusedError
 from remuda.images.writes import NotBootableError
@@ -36,6 +36,7 @@ from tests.simulation.capturer import Capturer
 from tests.simulation.firstuse import FIRST
 from tests.simulation.imagerules import ImageRules
 from tests.simulation.imagesetting import Images
+from tests.simulation.reading import Reader
 from tests.simulation.trouble import Trouble
 from tests.simulation.trying import goes_on
 from tests.simulation.weeder import Weeder
@@ -64,11 +65,14 @@ class Librarian(Trouble):
     made: int = 0
     capturer: Capturer | None = None
     store: FakeStore = field(init=False)
+    reader: Reader = field(init=False)
 
     def __post_init__(self) -> None:
         """Connect, and make what installations have before there is any build."""
         Trouble.__post_init__(self)
         self.store = self.simulation.zookeeper.connect()
+        self.reader = Reader(self.store)
+        self.simulation.zookeeper.told = self.reader.written
         self.store.ensure(*map(paths.launches, self.simulation.skies))
         for name in self.images.all_names:
             self.store.ensure(paths.builds(name), paths.pointers(name))
@@ -141,9 +145,8 @@ class Librarian(Trouble):
 
     def fresh(self) -> Library:
         """Return what is on record."""
-        fresh = library.read(self.store)
-        self.views.append(fresh)
-        return fresh
+        self.views.append(self.reader.fresh())
+        return self.views[-1]
 
     def look(self) -> Library:
         """Return what is on record, or what was a while ago: good enough for a choice."""

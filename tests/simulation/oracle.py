@@ -3,7 +3,7 @@
 It judges each at the moment at which it takes effect; whatever is wrong stops the simulation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -361,11 +361,16 @@ def _fits(used: int, limit: int | None) -> bool:
 
 
 class SimZookeeper(FakeZookeeper):
-    """The fake ZooKeeper under the oracle's eyes."""
+    """The fake ZooKeeper under the oracle's eyes.
+
+    Attributes:
+        told: Is called with each path that is written, at once.
+    """
 
     def __init__(self, timetable: Timetable, oracle: Oracle) -> None:
         super().__init__(timetable.clock)
         self._oracle = oracle
+        self.told: Callable[[str], None] | None = None
         oracle.zookeeper = self
 
     def commit(self, ops: Sequence[Op], session_id: int) -> tuple[OpDone, ...] | StoreError:
@@ -377,3 +382,9 @@ class SimZookeeper(FakeZookeeper):
                 self._oracle.images.written(ops)
             self._oracle.after(before, session_id)
         return answer
+
+    def _notify(self, events: Sequence[tuple[int, str]]) -> None:
+        super()._notify(events)
+        if self.told is not None:
+            for _, path in events:
+                self.told(path)

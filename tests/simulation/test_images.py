@@ -20,6 +20,7 @@ from launcher.server import start
 from launcher.world import World
 from remuda.cloud.api import Quota
 from remuda.images import library, references, writes
+from remuda.images.library import Library
 from remuda.images.references import upload_of
 from remuda.model.build import Build
 from remuda.model.ids import NodeId
@@ -32,6 +33,7 @@ from tests.simulation import nights
 from tests.simulation.history import ViolationError
 from tests.simulation.imagerules import ImageRules
 from tests.simulation.imagesetting import Images, applied
+from tests.simulation.reading import Reader
 from tests.simulation.setting import LABELS, draw
 from tests.simulation.simulation import Simulation, simulate
 from tests.support.canaries import PLAN
@@ -65,6 +67,22 @@ def test_the_same_seed_does_the_same_again() -> None:
     one, other = (simulate(1, imaged=True).history.digest() for _ in range(2))
 
     assert one == other
+
+
+def test_what_the_librarian_reads_is_never_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It reads again only what was written since, and would find the same by reading everything."""
+    known, kept = Reader.fresh, [0, 0]
+
+    def fresh(reader: Reader) -> Library:
+        kept[reader.holds] += 1
+        found = known(reader)
+        assert found == library.read(reader.store)
+        return found
+
+    monkeypatch.setattr(Reader, "fresh", fresh)
+    busy(2).storm()
+
+    assert min(kept) > 20
 
 
 def test_without_a_usable_build_requests_wait_and_are_served_once_there_is_one() -> None:

@@ -137,7 +137,8 @@ def test_a_recipe_may_leave_out_more(any_machine: Machine) -> None:
 
 def test_folders_beyond_the_most_are_one(machine: Machine) -> None:
     """So what is printed has an end, and still tells any change."""
-    machine.sh("mkdir -p /srv; for i in $(seq 5000); do mkdir /srv/$i; : >/srv/$i/x; done")
+    made = "mkdir -p /srv; cd /srv; mkdir $(seq 5000); for i in $(seq 5000); do : >$i/x; done"
+    machine.sh(made)
     first = contents(machine)
     machine.sh("echo more >/srv/999/x")
     second = contents(machine)

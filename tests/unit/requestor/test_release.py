@@ -12,6 +12,7 @@ from remuda.model.node import NodeState
 from remuda.model.request import RequestState
 from remuda.store import paths
 from remuda.store.api import Create, NotPermittedError, StoreAwayError, StoreError
+from requestor import keys
 from requestor.commands.kept_nodes import KEPT
 from requestor.commands.release import release
 from requestor.commands.request import request
@@ -308,6 +309,7 @@ def test_ssh_to_a_strangers_machine_must_be_meant(
 ) -> None:
     """His work is on it; an own one, and a ready one that is nobody's, are as ever."""
     monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(keys, "ANSWER_S", 0.0)  # nobody makes certificates here
     theirs = harness.launcher.ready_node(state=state, requestor="ci@build", **fields)
     nobodys = harness.launcher.ready_node(requestor="ci@build")  # he gave it back unused
 
